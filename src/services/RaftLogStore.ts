@@ -1,0 +1,40 @@
+/**
+ * The durable Raft log and hard state of one group (SPEC §8, environment `log`).
+ *
+ * Nothing may vouch for an entry, a vote or a term before `persist` has returned. Proof: the contract
+ * suite `test/contracts/RaftLogStore.ts`, run against every layer.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { LogWriteFailure } from "../domain/log/Errors.ts"
+import type { Entry } from "../domain/raft/Entry.ts"
+import type { HardState } from "../domain/raft/HardState.ts"
+import type { LogReader } from "../domain/raft/LogReader.ts"
+
+/** One durable commit. */
+export interface LogWrite {
+  /** Contiguous; replace everything in the store from their first index on. May be empty. */
+  readonly entries: ReadonlyArray<Entry>
+  /** Written in the same commit as the entries. */
+  readonly hardState: HardState | undefined
+}
+
+export class RaftLogStore extends Context.Service<
+  RaftLogStore,
+  {
+    /**
+     * Synchronous reads, for the core and the applier.
+     *
+     * **Invariants** (1) answers what the last `persist` that *returned* left; (2) a damaged record is
+     * thrown as `LogCorrupted` or `RecordCorrupted`, never answered as "no entry".
+     */
+    readonly reader: Omit<LogReader, "initialState">
+    /** The last hard state persisted, or the initial one. Throws `RecordCorrupted`. */
+    readonly hardState: () => HardState
+    /**
+     * Writes everything in one commit and returns when it is durable (fsynced). All or nothing in a
+     * crash. Uninterruptible. Any failure is fatal to the node: never retried, every later call fails.
+     */
+    readonly persist: (write: LogWrite) => Effect.Effect<void, LogWriteFailure>
+  }
+>()("sealog/RaftLogStore") {}
