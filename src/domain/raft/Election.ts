@@ -1,0 +1,132 @@
+/**
+ * Campaigning and voting (Raft thesis §3.4, §3.6.1, §9.6).
+ *
+ * What must never happen: two votes in a term, or a vote for a log that lacks a committed entry.
+ * Proof: `paper.test.ts`, `Simulation.test.ts`.
+ */
+import type { MemberId } from "../Ids.ts"
+import * as Membership from "./Membership.ts"
+import type { PreVote, PreVoteResponse, Vote, VoteResponse } from "./Message.ts"
+import * as Position from "./Position.ts"
+import * as Quorum from "./Quorum.ts"
+import { broadcastAppend } from "./Replication.ts"
+import type { Candidate, PreCandidate } from "./Role.ts"
+import {
+  hasMembershipToApply,
+  isPromotable,
+  leaderOf,
+  type State,
+  send,
+  votersOf
+} from "./State.ts"
+import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from "./Transitions.ts"
+
+/** Why a member campaigns: it heard no leader, or the leader asked it to take over. */
+export type Reason = "timeout" | "transfer"
+
+/**
+ * Campaigns if it may: a leader need not, a learner and a removed member must not, and neither may
+ * one that knows of a change of the membership it has not applied.
+ */
+export function campaign(state: State, reason: Reason): void {
+  if (state.role._tag === "Leader" || !isPromotable(state) || hasMembershipToApply(state)) return
+  // Whoever is asked to take over has just heard from the leader: it was not cut off.
+  if (state.options.preVote && reason === "timeout") requestPreVotes(state)
+  else requestVotes(state, reason)
+}
+
+function requestPreVotes(state: State): void {
+  becomePreCandidate(state)
+  const { id: from, log } = state
+  const term = Position.nextTerm(state.term)
+  for (const to of Membership.allVoters(state.membership)) {
+    if (to === from) send(state, { _tag: "PreVoteResponse", from, to, term, granted: true })
+    else send(state, { _tag: "PreVote", from, to, term, last: log.last })
+  }
+}
+
+function requestVotes(state: State, reason: Reason): void {
+  becomeCandidate(state)
+  const { id: from, log, term } = state
+  const isTransfer = reason === "transfer"
+  for (const to of Membership.allVoters(state.membership)) {
+    if (to === from) send(state, { _tag: "VoteResponse", from, to, term, granted: true })
+    else send(state, { _tag: "Vote", from, to, term, last: log.last, isTransfer })
+  }
+}
+
+/** Asked for a vote in the current term. Learners answer too: the candidate may know better. */
+export function handleVote(state: State, message: Vote): void {
+  const mayVote =
+    state.vote === message.from || (state.vote === undefined && leaderOf(state) === undefined)
+  const granted =
+    (mayVote || state.plantedBug === "votesTwice") && hasUpToDateLog(state, message.last)
+  if (granted) {
+    state.ticksSinceElection = 0
+    state.vote = message.from
+  }
+  const { id: from, term } = state
+  send(state, { _tag: "VoteResponse", from, to: message.from, term, granted })
+}
+
+/** A granted pre-vote is an opinion about a later term: it binds nobody and changes nothing. */
+export function handlePreVote(state: State, message: PreVote): void {
+  const mayVote =
+    message.term > state.term ||
+    state.vote === message.from ||
+    (state.vote === undefined && leaderOf(state) === undefined)
+  const granted = mayVote && hasUpToDateLog(state, message.last)
+  // A candidate of the term asked about would ignore an answer that named an older one.
+  const term = granted ? message.term : state.term
+  send(state, { _tag: "PreVoteResponse", from: state.id, to: message.from, term, granted })
+}
+
+/** Does this member still hear a leader? Then a candidate only disturbs (thesis §4.2.3). */
+export const isLeaderHeard = (state: State): boolean =>
+  state.options.checkQuorum &&
+  leaderOf(state) !== undefined &&
+  state.ticksSinceElection < state.options.electionTicks
+
+export function handleVoteResponse(
+  state: State,
+  candidate: Candidate,
+  message: VoteResponse
+): void {
+  switch (countVote(state, candidate, message)) {
+    case "won":
+      becomeLeader(state)
+      if (state.role._tag === "Leader") broadcastAppend(state, state.role)
+      break
+    case "lost":
+      becomeFollower(state, state.term, undefined)
+      break
+  }
+}
+
+export function handlePreVoteResponse(
+  state: State,
+  candidate: PreCandidate,
+  message: PreVoteResponse
+): void {
+  switch (countVote(state, candidate, message)) {
+    case "won":
+      requestVotes(state, "timeout")
+      break
+    case "lost":
+      becomeFollower(state, state.term, undefined)
+      break
+  }
+}
+
+/** The first answer of each voter counts. */
+function countVote(
+  state: State,
+  { votes }: { readonly votes: Map<MemberId, boolean> },
+  message: VoteResponse | PreVoteResponse
+): Quorum.VoteResult {
+  if (!votes.has(message.from)) votes.set(message.from, message.granted)
+  return Quorum.voteResult(votersOf(state), votes)
+}
+
+const hasUpToDateLog = (state: State, last: Position.Position): boolean =>
+  state.log.isUpToDate(last) || state.plantedBug === "votesForAnyLog"

@@ -1,0 +1,202 @@
+/**
+ * One member of a Raft group as a deterministic machine (Raft thesis; modelled on etcd's raft).
+ *
+ * Inputs are method calls, the output is a {@link Ready}. There is no clock, no randomness, no I/O
+ * in here: equal inputs give equal outputs. The driver's loop is
+ * `if (raft.hasReady()) { ready → persist → send → apply → advance }`.
+ *
+ * What must never happen: a message that vouches for state which is not durable yet. Such messages
+ * leave in the Ready that carries this state, to be sent after it was persisted, and the member's
+ * own votes and acknowledgements are counted in `advance`.
+ * Proof: `paper.test.ts`, `Raft.test.ts`, `Simulation.test.ts`, `interop/`.
+ */
+import type { MemberId } from "../Ids.ts"
+import { invariant } from "../Invariant.ts"
+import { handleSnapshotReport, handleUnreachable } from "./Acknowledgement.ts"
+import { campaign } from "./Election.ts"
+import * as HardState from "./HardState.ts"
+import * as Membership from "./Membership.ts"
+import type { MembershipChange } from "./MembershipChange.ts"
+import { isResponse, type Message } from "./Message.ts"
+import type { Options } from "./Options.ts"
+import type { PlantedBug } from "./PlantedBug.ts"
+import { type Draft, type Proposed, propose } from "./Proposing.ts"
+import { requestRead } from "./Reading.ts"
+import type { Ready, SoftState } from "./Ready.ts"
+import { applyMembershipChange, entriesApplied, snapshotInstalled } from "./Reconfiguration.ts"
+import * as State from "./State.ts"
+import { type Status, statusOf } from "./Status.ts"
+import { step } from "./Step.ts"
+import { tick } from "./Ticking.ts"
+import { requestTransfer } from "./Transfer.ts"
+import { becomeFollower } from "./Transitions.ts"
+
+/** A Ready that was handed out and not yet advanced past. */
+interface Outstanding {
+  readonly ready: Ready
+  /** What the member vouches for to itself. */
+  readonly toSelf: ReadonlyArray<Message>
+}
+
+/** A Raft member. Every method is synchronous; a failure of the log reader passes through. */
+export class Raft {
+  private readonly state: State.State
+  private softStateTold: SoftState
+  private hardStateTold: HardState.HardState
+  private outstanding: Outstanding | undefined = undefined
+
+  constructor(state: State.State) {
+    this.state = state
+    this.softStateTold = State.softStateOf(state)
+    this.hardStateTold = State.hardStateOf(state)
+  }
+
+  /** One tick of the driver's clock has passed. */
+  tick(): void {
+    tick(this.state)
+  }
+
+  /**
+   * A message has arrived. `unknownPeer` if it is an answer of somebody who is no member; nothing
+   * happened then. An `InstallSnapshot` is handed over once its content has arrived completely.
+   */
+  step(message: Message): "stepped" | "unknownPeer" {
+    if (isResponse(message) && !Membership.isMember(this.state.membership, message.from)) {
+      return "unknownPeer"
+    }
+    step(this.state, message)
+    return "stepped"
+  }
+
+  /** Appends a batch of entries if this member leads. A rejection leaves the core as it was. */
+  propose(drafts: ReadonlyArray<Draft>): Proposed {
+    return propose(this.state, drafts)
+  }
+
+  /** Campaigns now, if this member may. */
+  campaign(): void {
+    campaign(this.state, "timeout")
+  }
+
+  /** Never campaigns again, and stops leading (SPEC §6). The member goes on voting and following. */
+  renounceCandidacy(): void {
+    const { state } = this
+    state.hasRenouncedCandidacy = true
+    if (state.role._tag !== "Follower") becomeFollower(state, state.term, undefined)
+  }
+
+  /** Asks to hand the leadership over to a voter. It may come to nothing. */
+  transferLeadership(transferee: MemberId): void {
+    requestTransfer(this.state, transferee)
+  }
+
+  /**
+   * Asks from which index on a read is linearizable; answered by a read state of a later Ready, or
+   * never, if the leader changes or a message is lost. False if no leader is known: nothing was asked.
+   */
+  readIndex(requestId: bigint): boolean {
+    return requestRead(this.state, { requester: this.state.id, requestId })
+  }
+
+  /** The driver could not send to this member: what was sent last is probably lost. */
+  reportUnreachable(peer: MemberId): void {
+    const { role } = this.state
+    if (role._tag === "Leader") handleUnreachable(role, peer)
+  }
+
+  /** The transfer of a snapshot to this member has ended. Must be called for each one sent. */
+  reportSnapshot(peer: MemberId, outcome: "delivered" | "failed"): void {
+    const { role } = this.state
+    if (role._tag === "Leader") handleSnapshotReport(role, peer, outcome === "delivered")
+  }
+
+  /** The driver applies a `membership` entry, between `ready` and `advance`. */
+  applyMembershipChange(change: MembershipChange): Membership.Membership {
+    return applyMembershipChange(this.state, change)
+  }
+
+  /** Is there anything to do? Always false between `ready` and `advance`. */
+  hasReady(): boolean {
+    const { state } = this
+    const { log } = state
+    return (
+      this.outstanding === undefined &&
+      (log.hasToPersist ||
+        log.hasToApply ||
+        log.toInstall !== undefined ||
+        state.messages.length > 0 ||
+        state.messagesAfterPersist.length > 0 ||
+        state.readStates.length > 0 ||
+        this.changedSoftState() !== undefined ||
+        this.changedHardState() !== undefined)
+    )
+  }
+
+  /** Hands out what is to be done. The next call comes after `advance`. */
+  ready(): Ready {
+    invariant(this.outstanding === undefined, "a Ready is advanced past before the next")
+    const { state } = this
+    const { id, log, messages, messagesAfterPersist, options, readStates } = state
+    const hardState = this.changedHardState()
+    const entries = log.toPersist
+    const ready: Ready = {
+      softState: this.changedSoftState(),
+      hardState,
+      readStates,
+      entries,
+      snapshot: log.toInstall,
+      committedEntries: log.toApply(options.committedBytesPerReadyMax),
+      messages: [...messages, ...messagesAfterPersist.filter((message) => message.to !== id)],
+      mustSync: entries.length > 0 || this.isVoteOrTermOf(hardState)
+    }
+    this.outstanding = {
+      ready,
+      toSelf: messagesAfterPersist.filter((message) => message.to === id)
+    }
+    this.softStateTold = ready.softState ?? this.softStateTold
+    this.hardStateTold = hardState ?? this.hardStateTold
+    state.messages = []
+    state.messagesAfterPersist = []
+    state.readStates = []
+    return ready
+  }
+
+  /**
+   * The Ready has been persisted, sent and applied. Its own acknowledgements count from here on:
+   * this is where a single voter wins its election and commits its entries.
+   */
+  advance(ready: Ready): void {
+    const { outstanding, state } = this
+    invariant(outstanding?.ready === ready, "only the Ready handed out last is advanced past")
+    this.outstanding = undefined
+    for (const message of outstanding.toSelf) step(state, message)
+    const lastEntry = ready.entries.at(-1)
+    if (lastEntry !== undefined) state.log.persistedThrough(lastEntry)
+    if (ready.snapshot !== undefined) snapshotInstalled(state, ready.snapshot.index)
+    entriesApplied(state, ready.committedEntries)
+  }
+
+  status(): Status {
+    return statusOf(this.state)
+  }
+
+  private changedSoftState(): SoftState | undefined {
+    const now = State.softStateOf(this.state)
+    const { leader, role } = this.softStateTold
+    return now.leader === leader && now.role === role ? undefined : now
+  }
+
+  private changedHardState(): HardState.HardState | undefined {
+    const now = State.hardStateOf(this.state)
+    return HardState.equals(now, this.hardStateTold) ? undefined : now
+  }
+
+  private isVoteOrTermOf(changed: HardState.HardState | undefined): boolean {
+    const { term, vote } = this.hardStateTold
+    return changed !== undefined && (changed.term !== term || changed.vote !== vote)
+  }
+}
+
+/** A member as it is after a restart: a follower. `plantedBug` is for tests only. */
+export const make = (options: Options, plantedBug?: PlantedBug): Raft =>
+  new Raft(State.make(options, plantedBug))

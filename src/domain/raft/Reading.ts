@@ -1,0 +1,68 @@
+/**
+ * Linearizable reads without a log entry (Raft thesis §6.4).
+ *
+ * A leader answers with its commit index as it was when asked, after a quorum has confirmed that it
+ * still led then; before its first commit in its term it does not know the commit index, so earlier
+ * reads wait. Proof: `ReadIndex.test.ts`.
+ */
+import type { LogIndex } from "../Ids.ts"
+import * as Membership from "./Membership.ts"
+import type { HeartbeatResponse, ReadRequest } from "./Message.ts"
+import { broadcastHeartbeat } from "./Replication.ts"
+import type { Leader } from "./Role.ts"
+import { hasCommittedInTerm, type State, send } from "./State.ts"
+
+/** Answers a read, or asks on. False if it is dropped because no leader is known. */
+export function requestRead(state: State, request: ReadRequest): boolean {
+  const { role } = state
+  if (role._tag === "Leader") {
+    handleRead(state, role, request)
+    return true
+  }
+  if (role._tag !== "Follower" || role.leader === undefined) return false
+  send(state, { _tag: "ReadIndex", from: state.id, to: role.leader, request })
+  return true
+}
+
+function handleRead(state: State, leader: Leader, request: ReadRequest): void {
+  const isAlone = Membership.hasSingleVoter(state.membership)
+  if (isAlone || state.plantedBug === "readsWithoutQuorum") {
+    answer(state, request, state.log.committed)
+  } else if (hasCommittedInTerm(state)) {
+    startRound(state, leader, request)
+  } else {
+    leader.earlyReads.push(request)
+  }
+}
+
+/** Called after a commit: it may have been the first of the term. */
+export function releaseEarlyReads(state: State, leader: Leader): void {
+  if (leader.earlyReads.length === 0 || !hasCommittedInTerm(state)) return
+  const requests = leader.earlyReads
+  leader.earlyReads = []
+  for (const request of requests) startRound(state, leader, request)
+}
+
+function startRound(state: State, leader: Leader, request: ReadRequest): void {
+  leader.reads.add({ request, index: state.log.committed })
+  leader.reads.acknowledge(state.id, leader.reads.position)
+  broadcastHeartbeat(state, leader)
+}
+
+/** A member has confirmed the leader, and with it all reads up to the position it names. */
+export function confirmReads(state: State, leader: Leader, message: HeartbeatResponse): void {
+  if (message.readPosition === 0) return
+  leader.reads.acknowledge(message.from, message.readPosition)
+  for (const { index, request } of leader.reads.takeConfirmed(state.membership)) {
+    answer(state, request, index)
+  }
+}
+
+function answer(state: State, { requestId, requester }: ReadRequest, index: LogIndex): void {
+  if (requester === state.id) {
+    state.readStates.push({ index, requestId })
+  } else {
+    const { id: from, term } = state
+    send(state, { _tag: "ReadIndexResponse", from, to: requester, term, index, requestId })
+  }
+}
