@@ -15,6 +15,7 @@ import * as Membership from "./Membership.ts"
 export interface Step {
   /** `update` means that something about the member changed that the core does not look at. */
   readonly action: "addVoter" | "addLearner" | "remove" | "update"
+  /** 0 makes the step void: a driver may strike out a step of a committed change before applying. */
   readonly member: MemberId
 }
 
@@ -139,6 +140,7 @@ const close = (workspace: Workspace, { autoLeave }: { readonly autoLeave: boolea
 
 function take(workspace: Workspace, steps: ReadonlyArray<Step>): void {
   for (const { action, member } of steps) {
+    if (member === 0) continue
     switch (action) {
       case "addVoter":
         addVoter(workspace, member)
@@ -223,7 +225,7 @@ export function decode(bytes: Uint8Array): MembershipChange | undefined {
   for (let offset = headerBytes; offset < contextFrom; offset += stepBytes) {
     const action = actions[view.getUint8(offset)]
     const member = Number(view.getBigUint64(offset + 1))
-    if (action === undefined || member < 1 || !Number.isSafeInteger(member)) return undefined
+    if (action === undefined || !Number.isSafeInteger(member)) return undefined
     steps.push({ action, member: member as MemberId })
   }
   return { transition, steps, context: bytes.slice(contextFrom) }
