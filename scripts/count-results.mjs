@@ -41,9 +41,9 @@ const countTests = () => {
 
 const check = countCheck()
 const tests = countTests()
+const noneRan = tests.passed + tests.failed === 0
 if (checkCode !== "0" && check.failed === 0) check.failed += 1
 if (testCode !== "0" && tests.failed === 0) tests.failed += 1
-const noneRan = tests.passed + tests.failed === 0
 if (noneRan) console.log("no test ran")
 if (tests.skipped > 0) console.log(`${tests.skipped} tests skipped`)
 
