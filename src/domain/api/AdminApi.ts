@@ -1,0 +1,80 @@
+/** The operator's RPC contract: status and the encryption phases (SPEC §2, §12). */
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as Encryption from "../encryption/Errors.ts"
+import * as Engine from "../engine/Errors.ts"
+import * as Ids from "../Ids.ts"
+
+export const NodeStatus = Schema.Struct({
+  nodeName: Ids.NodeName,
+  memberId: Ids.MemberId,
+  incarnation: Ids.Incarnation,
+  clusterId: Ids.ClusterId,
+  bootCount: Schema.Int,
+  role: Schema.Literals(["Follower", "PreCandidate", "Candidate", "Leader"]),
+  term: Ids.Term,
+  leader: Schema.optionalKey(Ids.MemberId),
+  lastIndex: Ids.LogIndex,
+  commitIndex: Ids.LogIndex,
+  appliedIndex: Ids.LogIndex,
+  revision: Ids.Revision,
+  phase: Schema.Literals([0, 1, 2])
+})
+export type NodeStatus = typeof NodeStatus.Type
+
+export const KeyStatus = Schema.Struct({
+  id: Ids.KeyId,
+  purpose: Schema.Literals(["storage", "raft"]),
+  isActive: Schema.Boolean,
+  createdIndex: Ids.LogIndex
+})
+
+export const EncryptionStatus = Schema.Struct({
+  phase: Schema.Literals([0, 1, 2]),
+  hasKek: Schema.Boolean,
+  keys: Schema.Array(KeyStatus),
+  storageEnvelopeIndex: Ids.LogIndex,
+  cutoverIndex: Ids.LogIndex,
+  isBarrierClosed: Schema.Boolean,
+  barrierClosedMillis: Schema.optionalKey(Schema.Finite),
+  isWrapFlagSet: Schema.Boolean,
+  writerId: Schema.optionalKey(Ids.WriterId),
+  localEpoch: Schema.optionalKey(Ids.LocalEpoch)
+})
+
+const proposeFailures = [
+  Engine.NotLeader,
+  Engine.LeaderNotReady,
+  Engine.TooManyProposals,
+  Engine.SpaceLow,
+  Engine.ProposalSuperseded,
+  Engine.ProposalTimedOut,
+  Engine.NodeStopped,
+  Encryption.CutoverInFlight,
+  Encryption.CapabilityCheckFailed
+] as const
+
+export class AdminApi extends RpcGroup.make(
+  Rpc.make("AdminStatus", { success: NodeStatus }),
+  Rpc.make("EncryptionStatus", { success: EncryptionStatus }),
+  Rpc.make("EnableStorageEnvelope", {
+    success: Schema.Struct({ index: Ids.LogIndex, wasAlreadyActive: Schema.Boolean }),
+    error: Schema.Union([...proposeFailures, Encryption.KekUnavailable])
+  }),
+  Rpc.make("EnableRaftEnvelope", {
+    success: Schema.Struct({
+      cutoverIndex: Ids.LogIndex,
+      wasAlreadyActive: Schema.Boolean,
+      barrierClosedMillis: Schema.Finite
+    }),
+    error: Schema.Union([
+      ...proposeFailures,
+      Encryption.EncryptionNotBootstrapped,
+      Encryption.StorageEnvelopeNotEnabled,
+      Encryption.DrainTimedOut,
+      Encryption.RaftDekChanged,
+      Encryption.CutoverOutcomeUnknown
+    ])
+  })
+) {}

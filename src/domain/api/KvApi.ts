@@ -1,0 +1,50 @@
+/** The KV store's RPC contract: what clients import (SPEC §7). Binary keys and values. */
+import * as Schema from "effect/Schema"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { CutoverInFlight } from "../encryption/Errors.ts"
+import * as Engine from "../engine/Errors.ts"
+import { Revision } from "../Ids.ts"
+import * as Kv from "../kv/Errors.ts"
+
+/** Why a write is refused or its outcome is not known. */
+export const WriteFailure = Schema.Union([
+  Engine.NotLeader,
+  Engine.LeaderNotReady,
+  Engine.TooManyProposals,
+  Engine.SpaceLow,
+  Engine.ProposalSuperseded,
+  Engine.ProposalTimedOut,
+  Engine.NodeStopped,
+  CutoverInFlight,
+  Kv.KeyEmpty,
+  Kv.KeyTooLarge,
+  Kv.ValueTooLarge
+])
+
+export const ReadFailure = Schema.Union([WriteFailure, Kv.ValueCorrupted])
+
+export const FoundValue = Schema.Struct({
+  value: Schema.Uint8Array,
+  revision: Revision,
+  createRevision: Revision
+})
+
+export class KvApi extends RpcGroup.make(
+  Rpc.make("KvPut", {
+    payload: { key: Schema.Uint8Array, value: Schema.Uint8Array },
+    success: Schema.Struct({ revision: Revision }),
+    error: WriteFailure
+  }),
+  Rpc.make("KvDelete", {
+    payload: { key: Schema.Uint8Array },
+    success: Schema.Struct({ revision: Revision, deleted: Schema.Boolean }),
+    error: WriteFailure
+  }),
+  Rpc.make("KvGet", {
+    payload: { key: Schema.Uint8Array, stale: Schema.Boolean },
+    /** `found` is absent if there is no such key. */
+    success: Schema.Struct({ found: Schema.optionalKey(FoundValue) }),
+    error: ReadFailure
+  })
+) {}

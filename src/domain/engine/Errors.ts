@@ -1,0 +1,74 @@
+/**
+ * Why a proposal or a read was refused, and what is known about it then.
+ *
+ * `isDefinite` tells those after which the proposal is certainly not, and never will be, applied.
+ */
+import * as Schema from "effect/Schema"
+
+/** This node does not lead, or leads in another term than the proposal was admitted in. */
+export class NotLeader extends Schema.TaggedError<NotLeader>()("NotLeader", {
+  leader: Schema.UndefinedOr(Schema.Int)
+}) {
+  override get message() {
+    return this.leader === undefined
+      ? "this node does not lead and knows no leader; try again"
+      : `this node does not lead; ask member ${this.leader}`
+  }
+}
+
+/** This node leads, but has not yet applied its noop, or the registration it needs to seal. */
+export class LeaderNotReady extends Schema.TaggedError<LeaderNotReady>()("LeaderNotReady", {
+  awaits: Schema.Literals(["noop", "registration"])
+}) {
+  override get message() {
+    return `the leader is not ready yet (its ${this.awaits} is not applied); try again`
+  }
+}
+
+/** Too much is waiting to be appended or applied; nothing was proposed. */
+export class TooManyProposals extends Schema.TaggedError<TooManyProposals>()("TooManyProposals", {
+  pendingCount: Schema.Int,
+  pendingBytes: Schema.Int
+}) {
+  override get message() {
+    return `too much is waiting (${this.pendingCount} proposals, ${this.pendingBytes} bytes); slow down and try again`
+  }
+}
+
+/** Free space is below the mark at which proposals are refused. */
+export class SpaceLow extends Schema.TaggedError<SpaceLow>()("SpaceLow", {
+  freeBytes: Schema.Int,
+  freeBytesMin: Schema.Int
+}) {
+  override get message() {
+    return `only ${this.freeBytes} bytes are free, ${this.freeBytesMin} are needed; free some disk space, then try again`
+  }
+}
+
+/** Another leader's entry took the place of this proposal, which will never be applied. */
+export class ProposalSuperseded extends Schema.TaggedError<ProposalSuperseded>()(
+  "ProposalSuperseded",
+  { index: Schema.Int }
+) {
+  override get message() {
+    return `the proposal at index ${this.index} was replaced by another leader's entry and is not applied; try again`
+  }
+}
+
+/** The wait is over; the proposal may still be applied. */
+export class ProposalTimedOut extends Schema.TaggedError<ProposalTimedOut>()("ProposalTimedOut", {
+  timeoutMillis: Schema.Int
+}) {
+  override get message() {
+    return `no answer within ${this.timeoutMillis} ms; the write may or may not be applied, read before you repeat it`
+  }
+}
+
+/** The node has stopped; a proposal that was on its way may or may not be applied after a restart. */
+export class NodeStopped extends Schema.TaggedError<NodeStopped>()("NodeStopped", {
+  reason: Schema.String
+}) {
+  override get message() {
+    return `the node has stopped: ${this.reason}`
+  }
+}

@@ -1,0 +1,40 @@
+/**
+ * What a state machine sees of the replicated store: plain values by key, with revisions.
+ *
+ * Storage sealing (SPEC §5, §6), revisions and atomic commit with the applied index happen behind
+ * it, so that a state machine cannot get a nonce wrong. Implementation and proof: `apply/`.
+ */
+import type { Revision } from "../Ids.ts"
+
+export interface StoredValue {
+  readonly value: Uint8Array
+  /** Of the last mutating request that wrote this key. */
+  readonly revision: Revision
+  /** Of the mutating request that created it. */
+  readonly createRevision: Revision
+}
+
+export interface KeyedValue extends StoredValue {
+  readonly key: Uint8Array
+}
+
+export interface ValueReader {
+  /** Goes up by one with every request that changes anything. */
+  readonly revision: Revision
+  /** Throws `ValueCorrupted` if the stored bytes do not open. */
+  readonly get: (key: Uint8Array) => StoredValue | undefined
+  /** Ascending by unsigned bytes, half-open, at most `limit`. Throws `ValueCorrupted`. */
+  readonly range: (range: {
+    readonly from: Uint8Array
+    readonly until: Uint8Array | undefined
+    readonly limit: number
+  }) => ReadonlyArray<KeyedValue>
+}
+
+/** One request's view: reads see its own writes, and all its writes share one revision. */
+export interface ValueStore extends ValueReader {
+  /** Returns the revision of this request. */
+  readonly put: (key: Uint8Array, value: Uint8Array) => Revision
+  /** False if there was no such key: nothing changed then. */
+  readonly remove: (key: Uint8Array) => boolean
+}

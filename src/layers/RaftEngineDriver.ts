@@ -1,0 +1,304 @@
+/**
+ * The synchronous half of the engine: what each input does to the core, and who is told what.
+ *
+ * Everything per entry and per proposal happens here, without Effect; the loop around it is
+ * `RaftEngineLive`. What must never happen: an append the guard has not admitted, a nonce used twice,
+ * an answer to a proposer whose entry is not applied. Proof: `test/layers/RaftEngine.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import type { AppliedOutcome } from "../domain/apply/Outcome.ts"
+import { AppendGuard } from "../domain/engine/AppendGuard.ts"
+import { LeaderNotReady, NodeStopped, NotLeader, TooManyProposals } from "../domain/engine/Errors.ts"
+import { Leadership } from "../domain/engine/Leadership.ts"
+import { PendingProposals } from "../domain/engine/PendingProposals.ts"
+import { CutoverInFlight } from "../domain/encryption/Errors.ts"
+import * as Nonce from "../domain/encryption/Nonce.ts"
+import * as RaftEnvelope from "../domain/encryption/RaftEnvelope.ts"
+import * as Registration from "../domain/encryption/Registration.ts"
+import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
+import type { KeyId, LocalEpoch, LogIndex, ProposalId, WriterId } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
+import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
+import type { Entry } from "../domain/raft/Entry.ts"
+import type { Position } from "../domain/raft/Position.ts"
+import type { Raft } from "../domain/raft/Raft.ts"
+import type { Ready } from "../domain/raft/Ready.ts"
+import type { Applier } from "../services/Applier.ts"
+import type { Keystore } from "../services/Keystore.ts"
+import type { Opening } from "../services/Opening.ts"
+import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import type { Intake, Proposal, ProposeRejection } from "../services/RaftEngine.ts"
+
+type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
+
+/** What the driver's inbox carries. */
+export type Input =
+  | { readonly _tag: "Tick" }
+  | {
+      readonly _tag: "Propose"
+      readonly proposal: Proposal
+      readonly resume: Resume<Position, ProposeRejection>
+    }
+  | { readonly _tag: "Read"; readonly resume: Resume<LogIndex, ReadRejection> }
+  | { readonly _tag: "AwaitSealing"; readonly resume: Resume<void, NotLeader | NodeStopped> }
+
+export type ReadRejection = NotLeader | LeaderNotReady | NodeStopped
+
+export interface Parts {
+  readonly raft: Raft
+  readonly applier: Applier["Service"]
+  readonly opening: Opening["Service"]
+  readonly keystore: Keystore["Service"]
+  readonly barrier: QuiescenceBarrier["Service"]
+  /** Random: the ids of another opening are different ones. */
+  readonly firstProposalId: ProposalId
+}
+
+interface WaitingRead {
+  readonly index: LogIndex
+  readonly resumes: ReadonlyArray<Resume<LogIndex, ReadRejection>>
+}
+
+export class RaftEngineDriver {
+  readonly guard: AppendGuard
+  readonly leadership = new Leadership()
+  private readonly parts: Parts
+  private readonly pending = new PendingProposals()
+  /** Appended in this round, not durable yet. */
+  private appended: Array<{ readonly position: Position; readonly resume: AppendResume }> = []
+  private askedReads: Array<Resume<LogIndex, ReadRejection>> = []
+  private readonly confirmingReads = new Map<bigint, WaitingRead["resumes"]>()
+  private waitingReads: Array<WaitingRead> = []
+  private awaitingSealing: Array<Resume<void, NotLeader | NodeStopped>> = []
+  private nextProposalId: ProposalId
+  private nextReadId = 1n
+  /** Counts the seals of this opening, over all keys (SPEC §6). */
+  private writeCount = 0
+  private stopReason: string | undefined = undefined
+
+  constructor(parts: Parts) {
+    this.parts = parts
+    this.nextProposalId = parts.firstProposalId
+    this.guard = new AppendGuard({
+      isCutOver: parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
+    })
+  }
+
+  intake(): Intake {
+    if (this.stopReason !== undefined) {
+      return { _tag: "Shut", reason: new NodeStopped({ reason: this.stopReason }) }
+    }
+    if (!this.leadership.isLeader) {
+      return { _tag: "Shut", reason: new NotLeader({ leader: this.leadership.leader }) }
+    }
+    if (!this.leadership.isReady) {
+      return { _tag: "Shut", reason: new LeaderNotReady({ awaits: "noop" }) }
+    }
+    return { _tag: "Open", term: this.leadership.term }
+  }
+
+  accept(input: Input): void {
+    switch (input._tag) {
+      case "Tick":
+        return this.parts.raft.tick()
+      case "Propose":
+        return this.propose(input.proposal, input.resume)
+      case "Read":
+        this.askedReads.push(input.resume)
+        return
+      case "AwaitSealing":
+        this.awaitingSealing.push(input.resume)
+        return
+    }
+  }
+
+  /** All inputs of a round were accepted: reads of one round share one read index. */
+  accepted(): void {
+    this.observe()
+    if (this.askedReads.length > 0) this.askReadIndex()
+    if (this.awaitingSealing.length > 0) this.releaseSealing()
+  }
+
+  /** The entries of this Ready are durable: their proposers may send the next batch. */
+  persisted(ready: Ready): void {
+    this.guard.appended(ready.entries)
+    const appended = this.appended
+    this.appended = []
+    for (const { position, resume } of appended) resume(Effect.succeed(position))
+    for (const { index, requestId } of ready.readStates) {
+      const resumes = this.confirmingReads.get(requestId)
+      this.confirmingReads.delete(requestId)
+      if (resumes !== undefined) this.waitingReads.push({ index, resumes })
+    }
+  }
+
+  /** One entry has been applied, durably or not: the log is what makes it durable. */
+  answer(entry: Entry, outcome: AppliedOutcome): void {
+    const isCutOver = this.parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
+    this.guard.applied(entry.index, { isCutOver })
+    if (entry.kind === "noop") this.leadership.noopApplied(entry.term)
+    const id = entry.kind === "normal" ? ProposalEnvelope.proposalIdOf(entry.data) : undefined
+    this.pending.applied(entry, id, outcome)
+  }
+
+  /** A round is over: what it has changed is told to those who wait. */
+  finished(): void {
+    this.observe()
+    if (this.awaitingSealing.length > 0) this.releaseSealing()
+    const applied = this.parts.applier.position.index
+    const released = this.waitingReads.filter(({ index }) => index <= applied)
+    if (released.length === 0) return
+    this.waitingReads = this.waitingReads.filter(({ index }) => index > applied)
+    for (const { index, resumes } of released) {
+      for (const resume of resumes) resume(Effect.succeed(index))
+    }
+  }
+
+  /** The active raft DEK, if this leader has yet to register for it and has not begun to. */
+  keyToRegister(): KeyId | undefined {
+    const keyId = this.parts.applier.sidecar.active.raft
+    if (keyId === 0 || this.writer() !== undefined) return undefined
+    return this.leadership.startsRegistration(keyId) ? keyId : undefined
+  }
+
+  /** Appends the registration of this opening (SPEC §6); plaintext by kind, passes the barrier. */
+  register(keyId: KeyId, epoch: LocalEpoch): void {
+    const { incarnation, nodeName, openingId } = this.parts.opening
+    const data = Registration.encode({ keyId, nodeName, incarnation, epoch, openingId })
+    const proposed = this.parts.raft.propose([{ kind: "registration", data }])
+    if (proposed._tag !== "Appended") this.leadership.registrationRefused()
+  }
+
+  /** Nothing is applied or answered any more; everybody who waits is told. */
+  stop(reason: string): void {
+    this.stopReason = reason
+    const stopped = Effect.fail(new NodeStopped({ reason }))
+    for (const { resume } of this.appended) resume(stopped)
+    this.appended = []
+    this.failReads(stopped)
+    for (const resume of this.awaitingSealing) resume(stopped)
+    this.awaitingSealing = []
+    this.pending.stopped(reason)
+  }
+
+  /** An input that came after the stop. */
+  refuse(input: Input): void {
+    const stopped = Effect.fail(new NodeStopped({ reason: this.stopReason ?? "shut down" }))
+    if (input._tag !== "Tick") input.resume(stopped)
+  }
+
+  private propose(proposal: Proposal, resume: AppendResume): void {
+    const rejection = this.rejectionOf(proposal)
+    if (rejection !== undefined) return resume(Effect.fail(rejection))
+    const proposalId = this.nextProposalId
+    this.nextProposalId = BigInt.asUintN(64, proposalId + 1n)
+    const data = ({ index, term }: Position) =>
+      ProposalEnvelope.encode({
+        proposalId,
+        body: proposal.toBeSealed ? this.seal(proposal.body, { index, term }) : proposal.body
+      })
+    const proposed = this.parts.raft.propose([{ kind: "normal", data }])
+    switch (proposed._tag) {
+      case "Appended": {
+        const { from: index, term } = proposed
+        invariant(term === proposal.term, "a proposal is appended in the term it was admitted in")
+        this.pending.appended(index, { term, proposalId, onEvent: proposal.onEvent })
+        if (!proposal.toBeSealed) this.guard.proposed(index, proposal.body)
+        this.appended.push({ position: { term, index }, resume })
+        return
+      }
+      case "UncommittedTooLarge":
+        return resume(
+          Effect.fail(
+            new TooManyProposals({
+              pendingCount: this.pending.count,
+              pendingBytes: proposed.uncommittedBytes
+            })
+          )
+        )
+      default:
+        return resume(Effect.fail(new NotLeader({ leader: this.leadership.leader })))
+    }
+  }
+
+  /** Why this proposal is not to be appended, in the order of SPEC §9, §10, §13. */
+  private rejectionOf({ term, toBeSealed }: Proposal): ProposeRejection | undefined {
+    const intake = this.intake()
+    if (intake._tag === "Shut") return intake.reason
+    if (intake.term !== term) return new NotLeader({ leader: this.leadership.leader })
+    if (!this.guard.admits({ toBeSealed })) return new CutoverInFlight({ })
+    if (toBeSealed && this.writer() === undefined) {
+      return new LeaderNotReady({ awaits: "registration" })
+    }
+    return undefined
+  }
+
+  private seal(body: Uint8Array, { index, term }: Position): Uint8Array {
+    const writer = this.writer()
+    invariant(writer !== undefined, "nothing is sealed before the registration is applied")
+    const key = this.parts.keystore.get(this.parts.applier.sidecar.active.raft)
+    invariant(key !== undefined, "a leader that seals holds the active raft DEK")
+    this.writeCount += 1
+    const nonce = Nonce.raft({ ...writer, writeCount: this.writeCount })
+    const { groupId } = this.parts.opening
+    return RaftEnvelope.seal({ key, nonce, groupId, term, index }, body)
+  }
+
+  /** This opening as a writer of the active raft DEK, once its registration is applied. */
+  private writer(): { readonly writerId: WriterId; readonly localEpoch: LocalEpoch } | undefined {
+    const { applier, opening } = this.parts
+    const keyId = applier.sidecar.active.raft
+    const epoch = opening.currentEpoch(keyId)
+    if (keyId === 0 || epoch === undefined) return undefined
+    const writerId = WriterRegistry.writerIdOf(applier.registry, opening)
+    if (writerId === undefined) return undefined
+    const row = WriterRegistry.rowOf(applier.registry, { keyId, writerId })
+    const isRegistered = row?.lastEpoch === epoch && row.openingId === opening.openingId
+    return isRegistered ? { writerId, localEpoch: epoch } : undefined
+  }
+
+  private observe(): void {
+    const { leader, role, term } = this.parts.raft.status()
+    const left = this.leadership.observe({ term, isLeader: role === "Leader", leader })
+    this.parts.barrier.enterTerm(term)
+    if (left === undefined) return
+    this.pending.termLeft(left)
+    const notLeader = Effect.fail(new NotLeader({ leader }))
+    this.failReads(notLeader)
+    for (const resume of this.awaitingSealing) resume(notLeader)
+    this.awaitingSealing = []
+  }
+
+  /** Before the noop is applied even a lone voter's commit index may be an old one. */
+  private askReadIndex(): void {
+    const resumes = this.askedReads
+    this.askedReads = []
+    const intake = this.intake()
+    const requestId = this.nextReadId++
+    if (intake._tag === "Open" && this.parts.raft.readIndex(requestId)) {
+      this.confirmingReads.set(requestId, resumes)
+      return
+    }
+    const reason = intake._tag === "Shut" ? intake.reason : new NotLeader({ leader: undefined })
+    for (const resume of resumes) resume(Effect.fail(reason))
+  }
+
+  private failReads(failed: Effect.Effect<never, NotLeader | NodeStopped>): void {
+    const waiting = [...this.confirmingReads.values(), ...this.waitingReads.map((r) => r.resumes)]
+    this.confirmingReads.clear()
+    this.waitingReads = []
+    for (const resume of [...waiting.flat(), ...this.askedReads]) resume(failed)
+    this.askedReads = []
+  }
+
+  private releaseSealing(): void {
+    const intake = this.intake()
+    const isShut = intake._tag === "Shut" && intake.reason._tag !== "LeaderNotReady"
+    if (!isShut && this.writer() === undefined) return
+    const answer = isShut ? Effect.fail(intake.reason as NotLeader | NodeStopped) : Effect.void
+    for (const resume of this.awaitingSealing) resume(answer)
+    this.awaitingSealing = []
+  }
+}
+
+type AppendResume = Resume<Position, ProposeRejection>

@@ -1,0 +1,50 @@
+/**
+ * The cutover: from plaintext to sealed entries, live, at one exact index (SPEC §12).
+ *
+ * Decisions are those of `domain/cutover/CutoverMachine`. Proof: `test/layers/Cutover.test.ts`.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { CutoverState } from "../domain/cutover/CutoverMachine.ts"
+import type {
+  CapabilityCheckFailed,
+  CutoverInFlight,
+  CutoverOutcomeUnknown,
+  DrainTimedOut,
+  EncryptionNotBootstrapped,
+  RaftDekChanged,
+  StorageEnvelopeNotEnabled
+} from "../domain/encryption/Errors.ts"
+import type { LogIndex } from "../domain/Ids.ts"
+import type { LeaderNotReady, NodeStopped, NotLeader } from "../domain/engine/Errors.ts"
+import type { ProposeRejection } from "./RaftEngine.ts"
+
+export interface CutoverDone {
+  readonly cutoverIndex: LogIndex
+  readonly wasAlreadyActive: boolean
+  /** How long user proposals were held off; 0 if it was already active. */
+  readonly barrierClosedMillis: number
+}
+
+export type CutoverFailure =
+  | NotLeader
+  | LeaderNotReady
+  | NodeStopped
+  | ProposeRejection
+  | CutoverInFlight
+  | EncryptionNotBootstrapped
+  | StorageEnvelopeNotEnabled
+  | CapabilityCheckFailed
+  | DrainTimedOut
+  | RaftDekChanged
+  /** The marker may be in the log; it resolves by itself, ask again for the outcome. */
+  | CutoverOutcomeUnknown
+
+export class Cutover extends Context.Service<
+  Cutover,
+  {
+    /** Phase 1 → 2. Idempotent; interruption never opens the barrier early. */
+    readonly enableRaftEnvelope: Effect.Effect<CutoverDone, CutoverFailure>
+    readonly state: () => CutoverState
+  }
+>()("sealog/Cutover") {}

@@ -1,0 +1,35 @@
+/** The bounds and time-outs of one node. Every wait and every queue takes its limit from here. */
+import * as Context from "effect/Context"
+
+export interface NodeSettings {
+  /** Length of one tick of the Raft clock, in milliseconds. */
+  readonly tickMillis: number
+  /** Ticks without a leader before a follower campaigns; jitter up to as many again. */
+  readonly electionTicks: number
+  readonly heartbeatTicks: number
+  /** How long a caller waits for its proposal to be applied. */
+  readonly proposalTimeoutMillis: number
+  /** How long a linearizable read waits for its index to be confirmed and applied. */
+  readonly readTimeoutMillis: number
+  /** How long the cutover waits for user proposals that are already in; then nothing has happened. */
+  readonly drainTimeoutMillis: number
+  /** How long the caller of the cutover waits once its marker may be in the log. */
+  readonly cutoverTimeoutMillis: number
+  /** How long start-up of sealing (the registration) may take before the cutover gives up. */
+  readonly registrationTimeoutMillis: number
+  /** Inputs waiting for the driver; more are refused. */
+  readonly inboxCountMax: number
+  /** User requests waiting to be appended; more are refused. */
+  readonly pendingCountMax: number
+  readonly pendingBytesMax: number
+  /** Requests in one entry. */
+  readonly batchCountMax: number
+  /** Request bytes in one entry, unless a single request is larger. */
+  readonly batchBytesMax: number
+  /** Entry bytes a leader may have appended and not yet applied. */
+  readonly uncommittedBytesMax: number
+  /** Entry bytes applied in one commit of the state. */
+  readonly applyBytesMax: number
+}
+
+export class NodeConfig extends Context.Service<NodeConfig, NodeSettings>()("sealog/NodeConfig") {}

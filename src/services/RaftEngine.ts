@@ -1,0 +1,63 @@
+/**
+ * The engine of one group: the Raft core, its log, and the loop persist → send → apply → answer
+ * (SPEC §10, §11, §13).
+ *
+ * What must never happen: an answer before the entry is durable and applied; progress past an entry
+ * that could not be applied. Proof: `test/layers/RaftEngine.test.ts`, `test/simulation/`.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { CutoverInFlight } from "../domain/encryption/Errors.ts"
+import type { LogIndex, Term } from "../domain/Ids.ts"
+import type {
+  LeaderNotReady,
+  NodeStopped,
+  NotLeader,
+  TooManyProposals
+} from "../domain/engine/Errors.ts"
+import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
+import type { Position } from "../domain/raft/Position.ts"
+import type { Status } from "../domain/raft/Status.ts"
+import type { EngineFailure } from "./EngineFailure.ts"
+
+export interface Proposal {
+  /** A payload (SPEC §7): becomes the body of the proposal envelope, sealed if it is to be. */
+  readonly body: Uint8Array
+  /** The term it was admitted in; refused in any other. */
+  readonly term: Term
+  readonly toBeSealed: boolean
+  readonly onEvent: (event: ProposalEvent) => void
+}
+
+/** May proposals come in, and in which term (SPEC §13)? */
+export type Intake =
+  | { readonly _tag: "Open"; readonly term: Term }
+  | { readonly _tag: "Shut"; readonly reason: NotLeader | LeaderNotReady | NodeStopped }
+
+export type ProposeRejection =
+  | NotLeader
+  | LeaderNotReady
+  | CutoverInFlight
+  | TooManyProposals
+  | NodeStopped
+
+export class RaftEngine extends Context.Service<
+  RaftEngine,
+  {
+    readonly intake: () => Intake
+    /**
+     * Appends one proposal; returns when it is durable in this node's log. A rejection means that it
+     * is not in the log; `onEvent` is never called then.
+     */
+    readonly propose: (proposal: Proposal) => Effect.Effect<Position, ProposeRejection>
+    /** Returns once this node has applied all that was committed when it was asked (read index). */
+    readonly readIndex: Effect.Effect<LogIndex, NotLeader | LeaderNotReady | NodeStopped>
+    /** Returns once this leader may seal: its registration is applied. */
+    readonly sealingReady: Effect.Effect<void, NotLeader | NodeStopped>
+    /** Does a cutover marker count in this node's log (SPEC §10)? */
+    readonly markerCounts: () => boolean
+    readonly status: () => Status
+    /** Never succeeds; fails when the engine has stopped for good. */
+    readonly stopped: Effect.Effect<never, EngineFailure>
+  }
+>()("sealog/RaftEngine") {}
