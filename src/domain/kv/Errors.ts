@@ -1,0 +1,49 @@
+/** Why the KV store refuses a request, or cannot answer it. */
+import * as Schema from "effect/Schema"
+
+/** A key has at least one byte. */
+export class KeyEmpty extends Schema.TaggedError<KeyEmpty>()("KeyEmpty", {}) {
+  override get message() {
+    return "a key has at least one byte"
+  }
+}
+
+export class KeyTooLarge extends Schema.TaggedError<KeyTooLarge>()("KeyTooLarge", {
+  bytes: Schema.Int,
+  bytesMax: Schema.Int
+}) {
+  override get message() {
+    return `the key has ${this.bytes} bytes, at most ${this.bytesMax} are allowed; choose a shorter key`
+  }
+}
+
+export class ValueTooLarge extends Schema.TaggedError<ValueTooLarge>()("ValueTooLarge", {
+  bytes: Schema.Int,
+  bytesMax: Schema.Int
+}) {
+  override get message() {
+    return `the value has ${this.bytes} bytes, at most ${this.bytesMax} are allowed; split it over several keys`
+  }
+}
+
+/**
+ * A stored value is not what its key, revision and header say (SPEC §5). Names no key: it may be a
+ * secret. `notSealed` is a plaintext value of a time when all were sealed.
+ */
+export class ValueCorrupted extends Schema.TaggedError<ValueCorrupted>()("ValueCorrupted", {
+  groupId: Schema.Int,
+  revision: Schema.Int,
+  reason: Schema.Literals([
+    "truncated",
+    "badHeader",
+    "notSealed",
+    "badVersion",
+    "badFlag",
+    "unknownKeyId",
+    "tagMismatch"
+  ])
+}) {
+  override get message() {
+    return `a stored value of group ${this.groupId}, revision ${this.revision}, is damaged (${this.reason}); restore this node from its peers, or the cluster from a backup`
+  }
+}
