@@ -14,7 +14,11 @@ import type { Snapshot } from "./Snapshot.ts"
 /** What a member remembers across a restart. */
 export interface InitialState {
   readonly hardState: HardState
-  /** The configuration at the applied index the core is started with. */
+  /**
+   * The configuration at the applied index the core is started with. The first one of a group is in
+   * no entry, so the founders start from a snapshot at index 1 that holds it, and not from an empty
+   * log: whoever joins later gets it with a snapshot, and the changes made since with the log.
+   */
   readonly membership: Membership
 }
 

@@ -10,14 +10,15 @@
  * own votes and acknowledgements are counted in `advance`.
  * Proof: `paper.test.ts`, `Raft.test.ts`, `Simulation.test.ts`, `interop/`.
  */
-import type { MemberId } from "../Ids.ts"
+import type { LogIndex, MemberId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import { handleSnapshotReport, handleUnreachable } from "./Acknowledgement.ts"
 import { campaign } from "./Election.ts"
+import type { Entry } from "./Entry.ts"
 import * as HardState from "./HardState.ts"
 import * as Membership from "./Membership.ts"
 import type { MembershipChange } from "./MembershipChange.ts"
-import { isResponse, type Message } from "./Message.ts"
+import { type InstallSnapshot, isResponse, type Message } from "./Message.ts"
 import type { Options } from "./Options.ts"
 import type { PlantedBug } from "./PlantedBug.ts"
 import { type Draft, type Proposed, propose } from "./Proposing.ts"
@@ -44,6 +45,7 @@ export class Raft {
   private softStateTold: SoftState
   private hardStateTold: HardState.HardState
   private outstanding: Outstanding | undefined = undefined
+  private heldBack: Array<InstallSnapshot> = []
 
   constructor(state: State.State) {
     this.state = state
@@ -58,13 +60,19 @@ export class Raft {
 
   /**
    * A message has arrived. `unknownPeer` if it is an answer of somebody who is no member; nothing
-   * happened then. An `InstallSnapshot` is handed over once its content has arrived completely.
+   * happened then. An `InstallSnapshot` is handed over once its content has arrived completely; one
+   * that comes between `ready` and `advance` is taken in by `advance`, because it brings a
+   * configuration that is later than the entries being applied.
    */
   step(message: Message): "stepped" | "unknownPeer" {
     if (isResponse(message) && !Membership.isMember(this.state.membership, message.from)) {
       return "unknownPeer"
     }
-    step(this.state, message)
+    if (message._tag === "InstallSnapshot" && this.outstanding !== undefined) {
+      this.heldBack.push(message)
+    } else {
+      step(this.state, message)
+    }
     return "stepped"
   }
 
@@ -174,6 +182,17 @@ export class Raft {
     if (lastEntry !== undefined) state.log.persistedThrough(lastEntry)
     if (ready.snapshot !== undefined) snapshotInstalled(state, ready.snapshot.index)
     entriesApplied(state, ready.committedEntries)
+    const messages = this.heldBack
+    this.heldBack = []
+    for (const message of messages) step(state, message)
+  }
+
+  /**
+   * The log as it counts now, the tail that is not persisted yet included: the entries from `from`
+   * on that fit in `bytesMax`, at least one if there is any. `undefined` if `from` is compacted.
+   */
+  entriesFrom(from: LogIndex, bytesMax: number): ReadonlyArray<Entry> | undefined {
+    return this.state.log.entriesFrom(from, bytesMax)
   }
 
   status(): Status {

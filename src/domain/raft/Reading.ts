@@ -2,8 +2,8 @@
  * Linearizable reads without a log entry (Raft thesis §6.4).
  *
  * A leader answers with its commit index as it was when asked, after a quorum has confirmed that it
- * still led then; before its first commit in its term it does not know the commit index, so earlier
- * reads wait. Proof: `ReadIndex.test.ts`.
+ * still led then. Before its first commit in its term it does not know the commit index, so earlier
+ * reads wait; also in a group of one, whose commit index a crash may have set back. Proof: `ReadIndex.test.ts`.
  */
 import type { LogIndex } from "../Ids.ts"
 import * as Membership from "./Membership.ts"
@@ -25,14 +25,9 @@ export function requestRead(state: State, request: ReadRequest): boolean {
 }
 
 function handleRead(state: State, leader: Leader, request: ReadRequest): void {
-  const isAlone = Membership.hasSingleVoter(state.membership)
-  if (isAlone || state.plantedBug === "readsWithoutQuorum") {
-    answer(state, request, state.log.committed)
-  } else if (hasCommittedInTerm(state)) {
-    startRound(state, leader, request)
-  } else {
-    leader.earlyReads.push(request)
-  }
+  if (state.plantedBug === "readsWithoutQuorum") answer(state, request, state.log.committed)
+  else if (hasCommittedInTerm(state)) serve(state, leader, request)
+  else leader.earlyReads.push(request)
 }
 
 /** Called after a commit: it may have been the first of the term. */
@@ -40,11 +35,17 @@ export function releaseEarlyReads(state: State, leader: Leader): void {
   if (leader.earlyReads.length === 0 || !hasCommittedInTerm(state)) return
   const requests = leader.earlyReads
   leader.earlyReads = []
-  for (const request of requests) startRound(state, leader, request)
+  for (const request of requests) serve(state, leader, request)
 }
 
-function startRound(state: State, leader: Leader, request: ReadRequest): void {
-  leader.reads.add({ request, index: state.log.committed })
+/** A single voter needs nobody's word; any other leader asks for it. */
+function serve(state: State, leader: Leader, request: ReadRequest): void {
+  const index = state.log.committed
+  if (Membership.hasSingleVoter(state.membership)) {
+    answer(state, request, index)
+    return
+  }
+  leader.reads.add({ request, index })
   leader.reads.acknowledge(state.id, leader.reads.position)
   broadcastHeartbeat(state, leader)
 }

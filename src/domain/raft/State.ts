@@ -3,7 +3,7 @@
  */
 import type { LogIndex, MemberId, Term } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
-import * as HardState from "./HardState.ts"
+import type * as HardState from "./HardState.ts"
 import { Log } from "./Log.ts"
 import * as Membership from "./Membership.ts"
 import { isVouching, type Message } from "./Message.ts"
@@ -40,14 +40,10 @@ export function make(options: Options.Options, plantedBug: PlantedBug | undefine
   Options.check(options)
   const { hardState, membership } = options.log.initialState()
   const log = new Log(options.log)
-  const compacted = log.committed
-  invariant(
-    HardState.equals(hardState, HardState.initial) || hardState.commit >= compacted,
-    "only committed entries are compacted"
-  )
-  // What has been applied was committed, even if the commit index that said so was lost in a crash.
+  // What is compacted was applied, and what is applied was committed, even if a crash has taken the
+  // commit index that said so.
   log.commitThrough(Position.larger(hardState.commit, options.applied))
-  log.appliedThrough(Position.larger(compacted, options.applied))
+  log.appliedThrough(Position.larger(log.applied, options.applied))
   return {
     options,
     id: options.id,

@@ -86,12 +86,17 @@ export class MemoryLog implements LogReader {
   /** The same content, independent of later writes: what a disk holds after a crash. */
   copy(): MemoryLog {
     const copy = new MemoryLog(this.membership)
-    copy.hardState = this.hardState
-    copy.stored = this.stored
-    copy.base = this.base
-    copy.baseIndex = this.baseIndex
-    copy.baseTerm = this.baseTerm
+    copy.become(this)
     return copy
+  }
+
+  /** Takes over the content of another log. */
+  become(other: MemoryLog): void {
+    this.hardState = other.hardState
+    this.stored = other.stored
+    this.base = other.base
+    this.baseIndex = other.baseIndex
+    this.baseTerm = other.baseTerm
   }
 
   private at(index: LogIndex): Entry | undefined {
