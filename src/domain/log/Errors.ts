@@ -21,3 +21,32 @@ export class LogWriteFailure extends Schema.TaggedError<LogWriteFailure>()("LogW
     return `the log could not be written (${this.operation}): ${String(this.cause)}; the node stops, check the disk and restart it`
   }
 }
+
+/**
+ * A small record that carries its own checksum is not what its name says (SPEC §8). `record` is its
+ * label; `malformed` means the checksum holds and the content does not, `inconsistent` that the
+ * content contradicts itself: another release wrote it, or a bug did.
+ */
+export class RecordCorrupted extends Schema.TaggedError<RecordCorrupted>()("RecordCorrupted", {
+  record: Schema.String,
+  groupId: Schema.Int,
+  reason: Schema.Literals(["truncated", "checksumMismatch", "malformed", "inconsistent", "missing"])
+}) {
+  override get message() {
+    return `record ${this.record} of group ${this.groupId} is damaged (${this.reason}); restore this node from its peers, or the cluster from a backup`
+  }
+}
+
+/**
+ * The payload begins with an opcode, or an opcode and a sub-tag, that this release does not know: a
+ * newer release wrote it. Apply halts (SPEC §7, §11).
+ */
+export class UnknownOpcode extends Schema.TaggedError<UnknownOpcode>()("UnknownOpcode", {
+  opcode: Schema.Int,
+  subTag: Schema.optionalKey(Schema.Int)
+}) {
+  override get message() {
+    const subTag = this.subTag === undefined ? "" : `, sub-tag ${this.subTag}`
+    return `a payload has opcode ${this.opcode}${subTag}, which this release does not know; upgrade this node to the release of its leader and start it again`
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * Every bound of the system, and how the bounds depend on each other.
+ *
+ * Bounds of persisted formats are part of the format: a decoder refuses what is beyond them, so
+ * lowering one would make a replica halt at an entry that an older release accepted. Raising one needs
+ * every member to know first. The relations are asserted when this module is loaded.
+ */
+import { invariant } from "./Invariant.ts"
+
+export const kibibyte = 1024
+export const mebibyte = 1024 * kibibyte
+
+// ── The key-value store (SPEC §7) ────────────────────────────────────────────────────────────────
+
+/** Bytes of a key; at least 1. The store's own prefix and LMDB's 1,978 bytes leave room. */
+export const keyBytesMax = kibibyte
+/** Bytes of a value, before sealing. */
+export const valueBytesMax = mebibyte
+/** Bytes of one encoded request. */
+export const requestBytesMax = 4 * mebibyte
+/** Compares, then-operations and else-operations of a transaction, each. */
+export const transactionOperationsMax = 128
+/** Entries one range answers; the rest is asked for with the continuation. */
+export const rangeEntriesMax = 10_000
+/** Bytes of a key that LMDB accepts with the page sizes in use. */
+export const lmdbKeyBytesMax = 1978
+
+// ── Encryption (SPEC §4–§6) ──────────────────────────────────────────────────────────────────────
+
+/** Bytes of a wrapped DEK; 61 under a local KEK, more room for what a KMS returns. */
+export const wrappedDekBytesMax = 4 * kibibyte
+/** DEKs a sidecar knows at a time, retired ones excluded. */
+export const dataKeysMax = 0xffff
+/** Characters of a node name. */
+export const nodeNameBytesMax = 64
+/** Writer ids are 1..65535 and never reused. */
+export const writerIdMax = 0xffff
+/** Local epochs are u16; a leader rotates the raft DEK when one passes {@link epochRotationMark}. */
+export const localEpochMax = 0xffff
+/** SPEC §6: what is left above it is for the openings that happen before the rotation is through. */
+export const epochRotationMark = 0xff00
+/** Revisions are 6 bytes of a storage nonce. */
+export const revisionMax = 2 ** 48 - 1
+/** Operations of one request are 4 bytes of a storage nonce. */
+export const operationMax = 2 ** 32 - 1
+
+// ── The log (SPEC §7–§10) ────────────────────────────────────────────────────────────────────────
+
+/** What a proposal envelope and a raft envelope add to a payload. */
+export const proposalOverheadBytes = 9 + 34
+/**
+ * Bytes of the data of one entry: a batch closes before it passes this, and a single request of the
+ * largest size fits.
+ */
+export const entryDataBytesMax = 8 * mebibyte
+
+invariant(keyBytesMax <= lmdbKeyBytesMax - 64, "a key and the store's prefix fit in an LMDB key")
+invariant(keyBytesMax <= 0xffff, "a key's length fits in 2 bytes")
+invariant(
+  keyBytesMax + valueBytesMax + kibibyte <= requestBytesMax,
+  "a put of the largest key and value fits in a request"
+)
+invariant(
+  requestBytesMax + proposalOverheadBytes + kibibyte <= entryDataBytesMax,
+  "the largest request, sealed, fits in an entry"
+)
+invariant(transactionOperationsMax <= 0xff, "the counts of a transaction fit in 1 byte")
+invariant(2 * transactionOperationsMax <= operationMax, "every operation has a nonce of its own")
+invariant(epochRotationMark < localEpochMax, "a rotation begins before the epochs are exhausted")
+invariant(wrappedDekBytesMax <= 0xffff, "the length of a wrapped DEK fits in 2 bytes")
+invariant(revisionMax <= Number.MAX_SAFE_INTEGER, "a revision is exact")

@@ -1,0 +1,61 @@
+/**
+ * One request of a client to the state machine, as a payload carries it (SPEC §7).
+ *
+ * The content is opaque here, because embedders bring a state machine of their own. A request with a
+ * session and a sequence is applied once, however often it is proposed.
+ *
+ * Shape: `flag(1)`, 0x00 no session, 0x01 session, then `sessionId(16) ‖ sequence(8)` if there is one,
+ * then the content. Proof: `Request.test.ts`.
+ */
+import * as Schema from "effect/Schema"
+import type { ByteReader } from "../bytes/ByteReader.ts"
+import type { ByteWriter } from "../bytes/ByteWriter.ts"
+
+/** 128 random bits as 32 lower-case hex digits; names a client session. */
+export const SessionId = Schema.String.check(Schema.isPattern(/^[0-9a-f]{32}$/)).pipe(
+  Schema.brand("SessionId")
+)
+export type SessionId = typeof SessionId.Type
+
+/** Which write of which session; `sequence` goes up by one with each new write of the client. */
+export interface SessionSequence {
+  readonly sessionId: SessionId
+  /** u64, at most 2^53 − 1. */
+  readonly sequence: number
+}
+
+export interface Request {
+  readonly session: SessionSequence | undefined
+  /** What the state machine decodes. */
+  readonly content: Uint8Array
+}
+
+/** The smallest request: a flag and no content. */
+export const bytesMin = 1
+
+export const bytesOf = ({ session, content }: Request): number =>
+  (session === undefined ? 1 : 25) + content.length
+
+export function write(writer: ByteWriter, { session, content }: Request): void {
+  if (session === undefined) writer.u8(0)
+  else writer.u8(1).hex128(session.sessionId).u64(session.sequence)
+  writer.bytes(content)
+}
+
+/** Reads one request of `size` bytes; the content is a view. */
+export function read(reader: ByteReader, size: number): Request {
+  const before = reader.remaining
+  const session = readSession(reader)
+  const content = reader.bytes(size - (before - reader.remaining))
+  return { session, content }
+}
+
+function readSession(reader: ByteReader): SessionSequence | undefined {
+  const flag = reader.peekU8()
+  if (flag > 1) reader.refuse("unknownFlag")
+  reader.u8()
+  if (flag !== 1) return undefined
+  const sessionId = reader.hex128() as SessionId
+  const sequence = reader.u64()
+  return { sessionId, sequence }
+}
