@@ -3,7 +3,7 @@
  *
  * A configuration is joint while `votersOutgoing` is not empty: then every decision needs a majority
  * of both halves (Raft thesis §4.3). How one configuration becomes another is `MembershipChange`.
- * What must never happen: a member that is voter and learner at once. Proof: `Membership.test.ts`.
+ * What must never happen: a member that is voter and learner at once. Proof: `MembershipChange.test.ts`.
  */
 import type { MemberId } from "../Ids.ts"
 

@@ -6,7 +6,7 @@
  * those reads was asked, it still followed this leader. So one round confirms any number of reads.
  *
  * What must never happen: an index lower than what was committed when the read was asked, or one
- * from a leader that had been replaced by then. Proof: `ReadIndex.test.ts`.
+ * from a leader that had been replaced by then. Proof: `Reading.test.ts`.
  */
 import type { LogIndex, MemberId } from "../Ids.ts"
 import type { ReadRequest } from "./Message.ts"

@@ -3,7 +3,7 @@
  *
  * A leader answers with its commit index as it was when asked, after a quorum has confirmed that it
  * still led then. Before its first commit in its term it does not know the commit index, so earlier
- * reads wait; also in a group of one, whose commit index a crash may have set back. Proof: `ReadIndex.test.ts`.
+ * reads wait; also in a group of one, whose commit index a crash may have set back. Proof: `Reading.test.ts`.
  */
 import type { LogIndex } from "../Ids.ts"
 import * as Membership from "./Membership.ts"
