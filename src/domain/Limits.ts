@@ -28,9 +28,9 @@ export const lmdbKeyBytesMax = 1978
 // ── Encryption (SPEC §4–§6) ──────────────────────────────────────────────────────────────────────
 
 /** Bytes of a wrapped DEK; 61 under a local KEK, more room for what a KMS returns. */
-export const wrappedDekBytesMax = 4 * kibibyte
+export const wrappedDekBytesMax = kibibyte
 /** DEKs a sidecar knows at a time, retired ones excluded. */
-export const dataKeysMax = 0xffff
+export const dataKeysMax = 1024
 /** Characters of a node name. */
 export const nodeNameBytesMax = 64
 /** Writer ids are 1..65535 and never reused. */
@@ -67,5 +67,9 @@ invariant(
 invariant(transactionOperationsMax <= 0xff, "the counts of a transaction fit in 1 byte")
 invariant(2 * transactionOperationsMax <= operationMax, "every operation has a nonce of its own")
 invariant(epochRotationMark < localEpochMax, "a rotation begins before the epochs are exhausted")
+invariant(
+  dataKeysMax * (wrappedDekBytesMax + kibibyte) <= entryDataBytesMax,
+  "a rewrap of every DEK fits in an entry"
+)
 invariant(wrappedDekBytesMax <= 0xffff, "the length of a wrapped DEK fits in 2 bytes")
 invariant(revisionMax <= Number.MAX_SAFE_INTEGER, "a revision is exact")

@@ -140,9 +140,15 @@ export class ByteReader {
     return this.#refusal === undefined ? Result.succeed(value) : Result.fail(this.#refusal)
   }
 
+  /** A verdict at once: what an earlier read refused, else `reason`. */
+  refused(reason: Reason): Result.Result<never, Malformed> {
+    this.refuse(reason)
+    return Result.fail(this.#refusal!)
+  }
+
   #take(length: number): number {
     if (this.#refusal !== undefined) return -1
-    if (length > this.remaining) {
+    if (length < 0 || length > this.remaining) {
       this.refuse("truncated")
       return -1
     }

@@ -1,89 +1,114 @@
 /**
- * AES-256-GCM in the shape both envelopes share (SPEC §5).
+ * What the raft envelope and the storage envelope share: the shape, the cipher, and the order in which
+ * an envelope is refused (SPEC §5).
  *
- * What must never happen: plaintext released before the tag has verified; a tag shorter than 16
- * bytes. Proof: `Envelope.test.ts` (every flipped bit, every truncation, another implementation).
+ * Shape: `version 0x01 ‖ flag(1) ‖ keyId(4) ‖ nonce(12) ‖ ciphertext ‖ tag(16)`, AES-256-GCM; 34 bytes
+ * more than the plaintext. The tag is always the last 16 bytes: without an explicit length the runtime
+ * accepts a tag of 4, which an attacker can guess.
  *
- * Shape: `0x01 version ‖ flag(1) ‖ keyId(4) ‖ nonce(12) ‖ ciphertext ‖ tag(16)`.
+ * What must never happen here: plaintext released before the tag has verified, a key used for another
+ * purpose than its own. Proof: `RaftEnvelope.test.ts`, `StorageEnvelope.test.ts` (against another
+ * implementation, every flipped bit, every truncation).
  */
 import { createCipheriv, createDecipheriv } from "node:crypto"
-import * as Result from "effect/Result"
 import { asBuffer } from "../bytes/ByteReader.ts"
-import type { KeyId } from "../Ids.ts"
+import { ByteWriter } from "../bytes/ByteWriter.ts"
+import type { GroupId, KeyId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
-import type { DataKey, KeyLookup, KeyPurpose } from "./DataKey.ts"
-import { EnvelopeRefused } from "./Errors.ts"
-import { nonceBytes } from "./Nonce.ts"
+import type { DataKey, KeyPurpose } from "./DataKey.ts"
+import type { EnvelopeReason } from "./Errors.ts"
+import * as Nonce from "./Nonce.ts"
+
+/** Finds an unwrapped DEK: the keystore. */
+export type KeyLookup = (keyId: KeyId) => DataKey | undefined
 
 export const version = 0x01
-export const headerBytes = 18
 export const tagBytes = 16
-/** What sealing adds to a plaintext. */
+/** Version, flag, key id and nonce. */
+export const headerBytes = 6 + Nonce.bytes
+/** What sealing adds. */
 export const overheadBytes = headerBytes + tagBytes
 
 const algorithm = "aes-256-gcm"
-const options = { authTagLength: tagBytes }
+/** No flag is in use: compression (bit 0 of the storage envelope) is not supported yet. */
+const flag = 0x00
 
-/** Everything of an envelope that an AAD speaks of. */
-export interface Header {
-  readonly flag: number
-  readonly keyId: KeyId
+/**
+ * Starts an AAD: `label(1) ‖ version ‖ flag ‖ keyId(4) ‖ clusterId(16) ‖ groupId(2)`, 25 bytes, with
+ * room for `moreBytes`. The cluster is the one the key was created under.
+ */
+export const beginAad = (
+  label: "R" | "S",
+  { groupId, key }: { readonly key: DataKey; readonly groupId: GroupId },
+  moreBytes: number
+): ByteWriter =>
+  ByteWriter.allocate(25 + moreBytes)
+    .ascii(label)
+    .u8(version)
+    .u8(flag)
+    .u32(key.id)
+    .bytes(key.clusterIdBytes)
+    .u16(groupId)
+
+export interface Sealing {
+  readonly key: DataKey
+  readonly nonce: Nonce.Nonce
+  readonly aad: Uint8Array
 }
 
-/** Seals into one fresh buffer. The nonce is the caller's to keep unique. */
-export function seal(
-  { aad, flag, key, nonce }: { key: DataKey; flag: number; nonce: Buffer; aad: Buffer },
+/** Writes the envelope of `plaintext` to `out` at `from`: `plaintext.length + 34` bytes. */
+export function sealInto(
+  out: Buffer,
+  from: number,
+  { aad, key, nonce }: Sealing,
   plaintext: Uint8Array
-): Buffer {
-  invariant(nonce.length === nonceBytes, "a nonce has 12 bytes")
-  const envelope = Buffer.allocUnsafe(overheadBytes + plaintext.length)
-  envelope[0] = version
-  envelope[1] = flag
-  envelope.writeUInt32BE(key.identity.keyId, 2)
-  envelope.set(nonce, 6)
-  const cipher = createCipheriv(algorithm, key.keyObject, nonce, options)
+): void {
+  invariant(nonce.length === Nonce.bytes, "a nonce has 12 bytes")
+  const cipher = createCipheriv(algorithm, key.material, nonce, { authTagLength: tagBytes })
   cipher.setAAD(aad)
-  envelope.set(cipher.update(plaintext), headerBytes)
+  const ciphertext = cipher.update(plaintext)
   cipher.final()
-  envelope.set(cipher.getAuthTag(), headerBytes + plaintext.length)
-  return envelope
+  ByteWriter.within(out, from, plaintext.length + overheadBytes)
+    .u8(version)
+    .u8(flag)
+    .u32(key.id)
+    .bytes(nonce)
+    .bytes(ciphertext)
+    .bytes(cipher.getAuthTag())
+    .done()
 }
 
-/** What it takes to open an envelope of one kind. */
-export interface Opening {
-  readonly keys: KeyLookup
-  readonly purpose: KeyPurpose
-  readonly isFlagKnown: (flag: number) => boolean
-  readonly aadOf: (header: Header, key: DataKey) => Buffer
+/** The key that opens these bytes, or why they do not even come to be opened. */
+export function keyOf(
+  sealed: Buffer,
+  purpose: KeyPurpose,
+  keys: KeyLookup
+): DataKey | Exclude<EnvelopeReason, "tagMismatch"> {
+  if (sealed.length === 0) return "truncated"
+  if (sealed[0] !== version) return "badVersion"
+  if (sealed.length < overheadBytes) return "truncated"
+  if (sealed[1] !== flag) return "badFlag"
+  const key = keys(keyIdOf(sealed))
+  return key === undefined || key.purpose !== purpose ? "unknownKeyId" : key
 }
 
-/** Answers the plaintext only when the tag has verified; a key of another purpose is no key. */
-export function open(
-  { aadOf, isFlagKnown, keys, purpose }: Opening,
-  bytes: Uint8Array
-): Result.Result<Buffer, EnvelopeRefused> {
-  const envelope = asBuffer(bytes)
-  if (envelope.length < overheadBytes) return refused("truncated", 0)
-  if (envelope[0] !== version) return refused("badVersion", 0)
-  const flag = envelope[1]!
-  if (!isFlagKnown(flag)) return refused("badFlag", 0)
-  const keyId = envelope.readUInt32BE(2) as KeyId
-  const key = keys(keyId)
-  if (key === undefined || key.identity.purpose !== purpose) return refused("unknownKeyId", keyId)
-  const end = envelope.length - tagBytes
-  const nonce = envelope.subarray(6, headerBytes)
-  const decipher = createDecipheriv(algorithm, key.keyObject, nonce, options)
-  decipher.setAAD(aadOf({ flag, keyId }, key))
-  decipher.setAuthTag(envelope.subarray(end))
-  const plaintext = decipher.update(envelope.subarray(headerBytes, end))
+/** The plaintext in memory of its own, or `undefined` if the tag does not verify. */
+export function decrypt(sealed: Buffer, key: DataKey, aad: Uint8Array): Buffer | undefined {
+  const tagFrom = sealed.length - tagBytes
+  const nonce = sealed.subarray(6, headerBytes)
+  const decipher = createDecipheriv(algorithm, key.material, nonce, { authTagLength: tagBytes })
+  decipher.setAuthTag(sealed.subarray(tagFrom))
+  decipher.setAAD(aad)
+  const unverified = decipher.update(sealed.subarray(headerBytes, tagFrom))
   try {
     decipher.final()
+    return unverified
   } catch {
-    plaintext.fill(0)
-    return refused("tagMismatch", keyId)
+    unverified.fill(0)
+    return undefined
   }
-  return Result.succeed(plaintext)
 }
 
-const refused = (reason: EnvelopeRefused["reason"], keyId: number) =>
-  Result.fail(new EnvelopeRefused({ reason, keyId }))
+/** The key id an envelope names, for errors; 0 if the bytes end before it does. */
+export const keyIdOf = (sealed: Uint8Array): KeyId =>
+  (sealed.length < 6 ? 0 : asBuffer(sealed).readUInt32BE(2)) as KeyId

@@ -1,7 +1,17 @@
-/** Why encryption refuses, and what breaks it (SPEC §4–§6, §11–§15, §17). */
+/**
+ * Why encryption refuses, fails or stops a node (SPEC §5, §11–§17).
+ *
+ * All of it crosses RPC, so fields are numbers, names and literals; no key bytes, no user bytes.
+ */
 import * as Schema from "effect/Schema"
 
-/** Why an envelope does not open (SPEC §5). */
+/**
+ * Why something sealed does not open (SPEC §5).
+ *
+ * - `truncated`: shorter than an envelope can be. `badVersion`, `badFlag`: not of this release.
+ * - `unknownKeyId`: no DEK of that id and of the purpose asked for is in the keystore.
+ * - `tagMismatch`: other key bytes, other place, or changed bytes; which of them cannot be told.
+ */
 export const EnvelopeReason = Schema.Literals([
   "truncated",
   "badVersion",
@@ -11,17 +21,26 @@ export const EnvelopeReason = Schema.Literals([
 ])
 export type EnvelopeReason = typeof EnvelopeReason.Type
 
-/** An envelope does not open. `keyId` is the one in its header; 0 if it has none. */
+const reasonInWords: Record<EnvelopeReason, string> = {
+  truncated: "it is too short",
+  badVersion: "its version is unknown; upgrade this node",
+  badFlag: "it has a flag this release does not know; upgrade this node",
+  unknownKeyId: "this node does not hold that key; start it with the KEK that unwraps it",
+  tagMismatch: "it was changed, moved, or sealed under another key; restore it from a peer"
+}
+
+/** An envelope that is not part of the log does not open. `keyId` is 0 if there are no 6 bytes. */
 export class EnvelopeRefused extends Schema.TaggedError<EnvelopeRefused>()("EnvelopeRefused", {
-  reason: EnvelopeReason,
-  keyId: Schema.Int
+  envelope: Schema.Literals(["storage", "wrappedDek"]),
+  keyId: Schema.Int,
+  reason: EnvelopeReason
 }) {
   override get message() {
-    return `an envelope under key ${this.keyId} does not open: ${this.reason}`
+    return `a ${this.envelope} envelope under key ${this.keyId} does not open (${this.reason}): ${reasonInWords[this.reason]}`
   }
 }
 
-/** A sealed entry does not open; the node stops there and goes on once its keystore is right. */
+/** A committed entry above the cutover index does not open; the node halts there (SPEC §11). */
 export class RaftUnwrapFailed extends Schema.TaggedError<RaftUnwrapFailed>()("RaftUnwrapFailed", {
   groupId: Schema.Int,
   index: Schema.Int,
@@ -30,29 +49,45 @@ export class RaftUnwrapFailed extends Schema.TaggedError<RaftUnwrapFailed>()("Ra
   reason: EnvelopeReason
 }) {
   override get message() {
-    return `entry ${this.index} of term ${this.term} in group ${this.groupId} does not open under key ${this.keyId} (${this.reason}); restart the node with the right KEK, or restore it from its peers`
+    return `entry ${this.index} of term ${this.term} in group ${this.groupId} does not open under key ${this.keyId} (${this.reason}): ${reasonInWords[this.reason]}; the node replays this entry when it is started again`
   }
 }
 
-/** An entry that changes the encryption state cannot be applied here. */
+/** An encryption command cannot be applied here; the node halts there (SPEC §11). */
 export class EncryptionApplyFailed extends Schema.TaggedError<EncryptionApplyFailed>()(
   "EncryptionApplyFailed",
+  { groupId: Schema.Int, index: Schema.Int, term: Schema.Int, reason: Schema.String }
+) {
+  override get message() {
+    return `the encryption command at index ${this.index} of term ${this.term} in group ${this.groupId} cannot be applied here: ${this.reason}; mend that and start the node again, it replays this entry`
+  }
+}
+
+/** The sidecar contradicts itself (SPEC §17). `keyId` is the key concerned, 0 if it is none. */
+export class SidecarInconsistent extends Schema.TaggedError<SidecarInconsistent>()(
+  "SidecarInconsistent",
   {
-    groupId: Schema.Int,
-    index: Schema.Int,
-    term: Schema.Int,
-    reason: Schema.String
+    reason: Schema.Literals([
+      "activeKeyMissing",
+      "activeKeyOfWrongPurpose",
+      "storageEnvelopeWithoutKey",
+      "cutoverWithoutKey",
+      "cutoverBeforeStorageEnvelope"
+    ]),
+    keyId: Schema.Int
   }
 ) {
   override get message() {
-    return `entry ${this.index} of term ${this.term} in group ${this.groupId} changes the encryption state and cannot be applied here: ${this.reason}`
+    return `the replicated encryption state of this node contradicts itself (${this.reason}, key ${this.keyId}); rebuild it from the leader (resync), or restore the node from its peers`
   }
 }
 
-/** User proposals are held off while the cutover runs, or another cutover is running. */
+// ── Cutover (SPEC §10, §12) ──────────────────────────────────────────────────────────────────────
+
+/** User writes are held off while the cutover is under way, or a second one was asked for. */
 export class CutoverInFlight extends Schema.TaggedError<CutoverInFlight>()("CutoverInFlight", {}) {
   override get message() {
-    return "the cutover to sealed entries is in progress; nothing was proposed, try again in a moment"
+    return "the cluster is switching its log to ciphertext; nothing was proposed, try again in a moment"
   }
 }
 
@@ -61,7 +96,7 @@ export class EncryptionNotBootstrapped extends Schema.TaggedError<EncryptionNotB
   {}
 ) {
   override get message() {
-    return "there is no active raft key yet; run `encryption enable-storage-envelope` first"
+    return "the cluster has no data-encryption keys yet; run enable-storage-envelope first, it creates them"
   }
 }
 
@@ -70,113 +105,148 @@ export class StorageEnvelopeNotEnabled extends Schema.TaggedError<StorageEnvelop
   {}
 ) {
   override get message() {
-    return "the storage envelope is not enabled; run `encryption enable-storage-envelope` first"
+    return "values are not sealed yet; run enable-storage-envelope before enable-raft-envelope"
   }
 }
 
-/** Proposals that were on their way did not finish in time; the barrier is open again. */
+/** User proposals did not finish in time; the barrier is open again and nothing has happened. */
 export class DrainTimedOut extends Schema.TaggedError<DrainTimedOut>()("DrainTimedOut", {
   timeoutMillis: Schema.Int
 }) {
   override get message() {
-    return `proposals on their way did not finish within ${this.timeoutMillis} ms; nothing has changed, try again`
+    return `writes in flight did not finish within ${this.timeoutMillis} ms; nothing has changed, try again when the cluster is healthy or with a longer time-out`
   }
 }
 
-/** The marker may be in the log. The run resolves by itself. */
+/** The marker may be in the log, and resolves without anybody's help (SPEC §12). */
 export class CutoverOutcomeUnknown extends Schema.TaggedError<CutoverOutcomeUnknown>()(
   "CutoverOutcomeUnknown",
   {}
 ) {
   override get message() {
-    return "the cutover was proposed and its outcome is not known yet; it resolves by itself, ask `encryption status`"
+    return "the cutover may still happen; ask for the encryption status, or run enable-raft-envelope again: it reports a cutover that has happened"
   }
 }
 
-/** A rotation came between: the marker named a raft key that is no longer active. */
+/** The marker was applied and named a raft DEK that had been rotated away: nothing changed. */
 export class RaftDekChanged extends Schema.TaggedError<RaftDekChanged>()("RaftDekChanged", {}) {
   override get message() {
-    return "the active raft key changed while the cutover ran, which therefore did nothing; run it again"
+    return "the raft key was rotated while the cutover was under way; nothing has changed, run enable-raft-envelope again"
   }
 }
 
-/** The KEK does not unwrap these DEKs: it is another KEK, or their records are damaged. */
-export class KekMismatch extends Schema.TaggedError<KekMismatch>()("KekMismatch", {
-  keyIds: Schema.Array(Schema.Int)
-}) {
-  override get message() {
-    return `the KEK does not unwrap key(s) ${this.keyIds.join(", ")}; start the node with the KEK they were wrapped under`
-  }
-}
-
-/** The KEK cannot be had from its source. `reason` names no key material. */
-export class KekUnavailable extends Schema.TaggedError<KekUnavailable>()("KekUnavailable", {
-  source: Schema.String,
-  reason: Schema.String
-}) {
-  override get message() {
-    return `the KEK cannot be read from ${this.source}: ${this.reason}`
-  }
-}
-
-/** The state is encrypted and this node was started without a KEK (SPEC §17). */
-export class KekMissing extends Schema.TaggedError<KekMissing>()("KekMissing", {
-  keyIds: Schema.Array(Schema.Int)
-}) {
-  override get message() {
-    return `this node holds encrypted state (keys ${this.keyIds.join(", ")}) and has no KEK; start it with --kek-file`
-  }
-}
-
-/** This directory has been opened too often under this key (SPEC §6). */
-export class LocalEpochExhausted extends Schema.TaggedError<LocalEpochExhausted>()(
-  "LocalEpochExhausted",
-  { keyId: Schema.Int }
-) {
-  override get message() {
-    return `this node has used up its epochs under raft key ${this.keyId}; rotate the raft key from another member`
-  }
-}
-
-/** An epoch that does not fit in 16 bits, or is 0 where an opening registers itself. */
-export class LocalEpochOutOfRange extends Schema.TaggedError<LocalEpochOutOfRange>()(
-  "LocalEpochOutOfRange",
-  { epoch: Schema.Int }
-) {
-  override get message() {
-    return `epoch ${this.epoch} is outside 0..65535; the sender must not seal with it`
-  }
-}
-
-/** The registry knows a later opening of this node: its disk was restored or cloned. */
-export class LocalEpochRollback extends Schema.TaggedError<LocalEpochRollback>()(
-  "LocalEpochRollback",
-  { keyId: Schema.Int, epoch: Schema.Int, lastEpoch: Schema.Int }
-) {
-  override get message() {
-    return `epoch ${this.epoch} under key ${this.keyId} was used by another opening (last: ${this.lastEpoch}): this data directory is an old or cloned copy; remove the member and let it return with an empty directory`
-  }
-}
-
-/** One node that cannot take part, and why. */
-export const IncapableNode = Schema.Struct({ node: Schema.String, reason: Schema.String })
-
-export class CapabilityCheckFailed extends Schema.TaggedError<CapabilityCheckFailed>()(
-  "CapabilityCheckFailed",
-  { nodes: Schema.Array(IncapableNode) }
-) {
-  override get message() {
-    const nodes = this.nodes.map(({ node, reason }) => `${node} (${reason})`).join(", ")
-    return `not every member is able to take part in encryption: ${nodes}; nothing was proposed`
-  }
-}
-
-/** There is no way back to plaintext in place (SPEC §2). */
+/** Encryption has no way back (SPEC §2). */
 export class EncryptionDisableUnsupported extends Schema.TaggedError<EncryptionDisableUnsupported>()(
   "EncryptionDisableUnsupported",
   {}
 ) {
   override get message() {
-    return "encryption cannot be switched off in place; export the data and load it into a new cluster"
+    return "encryption cannot be turned off; export the data and load it into a new cluster"
+  }
+}
+
+// ── Keys (SPEC §4) ───────────────────────────────────────────────────────────────────────────────
+
+/** The KEK in use does not unwrap these DEKs. */
+export class KekMismatch extends Schema.TaggedError<KekMismatch>()("KekMismatch", {
+  keyIds: Schema.Array(Schema.Int)
+}) {
+  override get message() {
+    return `the key-encryption key does not unwrap data keys ${this.keyIds.join(", ")}; start the node with the KEK they were wrapped under`
+  }
+}
+
+/** There is no usable KEK. `source` says where it was looked for; it names no key. */
+export class KekUnavailable extends Schema.TaggedError<KekUnavailable>()("KekUnavailable", {
+  source: Schema.String,
+  reason: Schema.Literals([
+    "notConfigured",
+    "missing",
+    "unreadable",
+    "tooOpen",
+    "wrongSize",
+    "notBase64"
+  ])
+}) {
+  override get message() {
+    const cure = {
+      notConfigured: "configure a KEK source and start the node again",
+      missing: "put the KEK there and start the node again",
+      unreadable: "let the node's user read it and start the node again",
+      tooOpen: "it can be read by others; give it mode 0600 and rotate the KEK",
+      wrongSize: "a KEK has exactly 32 bytes",
+      notBase64: "write the 32 bytes as base64"
+    }
+    return `no key-encryption key from ${this.source} (${this.reason}): ${cure[this.reason]}`
+  }
+}
+
+// ── Writers and epochs (SPEC §6) ─────────────────────────────────────────────────────────────────
+
+/** All 65535 openings of this node under this DEK are used: it follows, and does not campaign. */
+export class LocalEpochExhausted extends Schema.TaggedError<LocalEpochExhausted>()(
+  "LocalEpochExhausted",
+  { keyId: Schema.Int }
+) {
+  override get message() {
+    return `this node has used all its epochs under raft key ${this.keyId} and does not campaign; rotate the raft key`
+  }
+}
+
+/** This data directory is a restored or cloned one: its epoch was registered by another opening. */
+export class LocalEpochRollback extends Schema.TaggedError<LocalEpochRollback>()(
+  "LocalEpochRollback",
+  { keyId: Schema.Int, writerId: Schema.Int, epoch: Schema.Int, lastEpoch: Schema.Int }
+) {
+  override get message() {
+    return `writer ${this.writerId} came with epoch ${this.epoch} under raft key ${this.keyId}, where ${this.lastEpoch} was registered by another opening: its disk was restored or cloned; it does not lead in this opening, wipe the directory and let it join anew`
+  }
+}
+
+/** A local epoch that does not fit in its 16 bits; never truncated. */
+export class LocalEpochOutOfRange extends Schema.TaggedError<LocalEpochOutOfRange>()(
+  "LocalEpochOutOfRange",
+  { epoch: Schema.Finite }
+) {
+  override get message() {
+    return `local epoch ${this.epoch} is not within 0..65535; the node that sent it is damaged or of another release`
+  }
+}
+
+/** All 65535 writer ids of the cluster are allocated. */
+export class WriterIdsExhausted extends Schema.TaggedError<WriterIdsExhausted>()(
+  "WriterIdsExhausted",
+  {}
+) {
+  override get message() {
+    return "every writer id of this cluster is taken; export the data and load it into a new cluster"
+  }
+}
+
+// ── Membership, gate and start-up (SPEC §14, §15, §17) ───────────────────────────────────────────
+
+/** Some node cannot take part, or did not answer in time; nothing was proposed. */
+export class CapabilityCheckFailed extends Schema.TaggedError<CapabilityCheckFailed>()(
+  "CapabilityCheckFailed",
+  { nodes: Schema.Array(Schema.Struct({ node: Schema.String, reason: Schema.String })) }
+) {
+  override get message() {
+    const each = this.nodes.map(({ node, reason }) => `${node}: ${reason}`).join("; ")
+    return `not every node can take part, nothing was proposed (${each}); mend these nodes and try again`
+  }
+}
+
+/** The newest snapshot and the sidecar do not tell one story of the cutover (SPEC §17). */
+export class EnvelopeCutoverDivergence extends Schema.TaggedError<EnvelopeCutoverDivergence>()(
+  "EnvelopeCutoverDivergence",
+  {
+    snapshotIndex: Schema.Int,
+    snapshotCutover: Schema.Int,
+    sidecarCutover: Schema.Int,
+    appliedIndex: Schema.Int
+  }
+) {
+  override get message() {
+    return `the snapshot at ${this.snapshotIndex} says cutover ${this.snapshotCutover}, the state at ${this.appliedIndex} says ${this.sidecarCutover}; restore this node from its peers`
   }
 }

@@ -1,49 +1,72 @@
 /**
- * Nonces without random bits: each is unique under its DEK by construction (SPEC §6, NIST SP 800-38D
- * §8.2.1).
+ * The 12-byte nonces of AES-GCM, made so that none is ever used twice under one key (SPEC §6).
  *
- * What must never happen: one nonce for two plaintexts under one DEK. Who guarantees the parts:
- * revision and operation, the state machine; writer and epoch, the registry; the count, the engine.
+ * Why it exists: one repeated nonce under a key gives away the difference of two plaintexts and the
+ * means to forge. The nonces of the two envelopes therefore have no random bits; their parts are
+ * unique by construction, and a part that does not fit its field is a bug, never truncated. Only a
+ * wrapped DEK has a random one: a KEK wraps few keys, and has no counter that survives.
  * Proof: `Nonce.test.ts`.
  */
+import type * as Brand from "effect/Brand"
+import { ByteWriter } from "../bytes/ByteWriter.ts"
 import type { GroupId, LocalEpoch, Revision, WriterId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import * as Limits from "../Limits.ts"
 
-export const nonceBytes = 12
+/** 12 bytes that only this module makes. */
+export type Nonce = Brand.Branded<Buffer, "sealog/Nonce">
 
-/** Shape: `groupId(2) ‖ revision(6) ‖ operation(4)`. */
-export function storage(position: {
+export const bytes = 12
+
+/**
+ * Of a value in the state store: `groupId(2) ‖ revision(6) ‖ operation(4)`. Every replica makes the
+ * same one for the same write; `operation` is the 0-based number of the mutation in its request.
+ */
+export function storage(parts: {
   readonly groupId: GroupId
   readonly revision: Revision
-  /** 0-based number of the mutation within its request. */
   readonly operation: number
-}): Buffer {
-  const { groupId, operation, revision } = position
-  invariant(revision >= 1 && revision <= Limits.revisionMax, "a sealed value has a revision")
-  invariant(operation >= 0 && operation <= Limits.operationMax, "an operation number fits 4 bytes")
-  const nonce = Buffer.allocUnsafe(nonceBytes)
-  nonce.writeUInt16BE(groupId, 0)
-  nonce.writeUIntBE(revision, 2, 6)
-  nonce.writeUInt32BE(operation, 8)
-  return nonce
+}): Nonce {
+  const { groupId, operation, revision } = parts
+  invariant(isWithin(groupId, 0, 0xffff), "the group of a nonce fits in 2 bytes")
+  invariant(isWithin(revision, 1, Limits.revisionMax), "the revision of a nonce fits in 6 bytes")
+  invariant(isWithin(operation, 0, Limits.operationMax), "the operation fits in 4 bytes")
+  return ByteWriter.allocate(bytes)
+    .u16(groupId)
+    .u16(Math.floor(revision / 2 ** 32))
+    .u32(revision % 2 ** 32)
+    .u32(operation)
+    .done() as Nonce
 }
 
-/** Shape: `writerId(2) ‖ localEpoch(2) ‖ writeCount(8)`. */
-export function raft(writer: {
+/**
+ * Of an entry of the log: `writerId(2) ‖ localEpoch(2) ‖ writeCount(8)`. The epoch is at least 1,
+ * because 0 stands for a registration made by another node; so is the count, which starts anew in
+ * each opening and never wraps.
+ */
+export function raft(parts: {
   readonly writerId: WriterId
   readonly localEpoch: LocalEpoch
-  /** Counts the seals of one opening, from 1; it never wraps. */
   readonly writeCount: number
-}): Buffer {
-  const { localEpoch, writeCount, writerId } = writer
-  invariant(writerId >= 1 && writerId <= Limits.writerIdMax, "a sealing writer is registered")
-  invariant(localEpoch >= 1 && localEpoch <= Limits.localEpochMax, "a sealing opening has an epoch")
-  invariant(writeCount >= 1 && Number.isSafeInteger(writeCount), "a write count is never used up")
-  const nonce = Buffer.allocUnsafe(nonceBytes)
-  nonce.writeUInt16BE(writerId, 0)
-  nonce.writeUInt16BE(localEpoch, 2)
-  nonce.writeUInt32BE(Math.floor(writeCount / 2 ** 32), 4)
-  nonce.writeUInt32BE(writeCount >>> 0, 8)
-  return nonce
+}): Nonce {
+  const { localEpoch, writeCount, writerId } = parts
+  invariant(isWithin(writerId, 1, Limits.writerIdMax), "a writer id is within 1..65535")
+  invariant(
+    isWithin(localEpoch, 1, Limits.localEpochMax),
+    "the epoch of a nonce is within 1..65535"
+  )
+  invariant(
+    isWithin(writeCount, 1, Number.MAX_SAFE_INTEGER),
+    "a write count is exact and at least 1"
+  )
+  return ByteWriter.allocate(bytes).u16(writerId).u16(localEpoch).u64(writeCount).done() as Nonce
 }
+
+/** Of a wrapped DEK: 12 fresh bytes of the CSPRNG. */
+export function random(fresh: Buffer): Nonce {
+  invariant(fresh.length === bytes, "a nonce has 12 bytes")
+  return fresh as Nonce
+}
+
+const isWithin = (value: number, min: number, max: number): boolean =>
+  Number.isInteger(value) && value >= min && value <= max

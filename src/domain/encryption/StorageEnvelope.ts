@@ -1,62 +1,75 @@
 /**
  * The sealed form of a value in the state store (SPEC §5).
  *
- * Bound to cluster, group, revision and key: a value copied to another key or revision does not open.
- * What must never happen: a seal anywhere but at apply, where the revision is final.
- * Proof: `StorageEnvelope.test.ts`.
+ * Why it exists: it binds the value to its key and revision, so that one copied to another key, or put
+ * back after it was overwritten, does not open. Values are sealed **at apply only**, with a nonce that
+ * every replica makes alike: at append, an uncommitted index could come back with other content under
+ * the same nonce.
  *
- * AAD: `"S" ‖ version ‖ flag ‖ keyId(4) ‖ clusterId(16) ‖ groupId(2) ‖ revision(8) ‖ key`. Flag bit 0 is
- * kept for compressed plaintext; this release writes 0 and refuses everything else.
+ * Shape: {@link Envelope}; AAD = `"S" ‖ version ‖ flag ‖ keyId(4) ‖ clusterId(16) ‖ groupId(2) ‖
+ * revision(8) ‖ key`, 33 bytes and the key. Flag bit 0 (compressed) is not supported by this release
+ * and refused as `badFlag`, like every other bit. Proof: `StorageEnvelope.test.ts`.
  */
-import type * as Result from "effect/Result"
-import { ByteWriter } from "../bytes/ByteWriter.ts"
+import * as Result from "effect/Result"
+import { asBuffer } from "../bytes/ByteReader.ts"
 import type { GroupId, Revision } from "../Ids.ts"
-import type { DataKey, KeyLookup } from "./DataKey.ts"
+import { invariant } from "../Invariant.ts"
+import type { DataKey } from "./DataKey.ts"
 import * as Envelope from "./Envelope.ts"
-import type { EnvelopeRefused } from "./Errors.ts"
+import { type EnvelopeReason, EnvelopeRefused } from "./Errors.ts"
+import type { Nonce } from "./Nonce.ts"
 
-/** Where the value stands. */
+/** What sealing adds. */
+export const overheadBytes = Envelope.overheadBytes
+
+/** The place of a value, to which its envelope is bound. */
 export interface Place {
   readonly groupId: GroupId
+  /** Of the request that wrote the value. */
   readonly revision: Revision
-  /** The key in the state store. */
+  /** The key it is stored under. */
   readonly storeKey: Uint8Array
 }
 
-const flag = 0
-const aadBytesBeforeKey = 33
-
-/** The cluster of the AAD is the one the key was created under. */
-export function seal(
-  { key, nonce, ...place }: Place & { readonly key: DataKey; readonly nonce: Buffer },
-  value: Uint8Array
-): Buffer {
-  return Envelope.seal({ key, flag, nonce, aad: aadOf(place, key) }, value)
+/** How to seal. */
+export interface SealOptions extends Place {
+  /** A DEK of purpose `storage`. */
+  readonly key: DataKey
+  /** Of `Nonce.storage`, with the same group and revision. */
+  readonly nonce: Nonce
 }
 
+/** `value` sealed, in memory of its own: 34 bytes more. */
+export function seal(options: SealOptions, value: Uint8Array): Buffer {
+  const { key, nonce } = options
+  invariant(key.purpose === "storage", "a value is sealed under a storage DEK")
+  const sealed = Buffer.allocUnsafe(value.length + Envelope.overheadBytes)
+  Envelope.sealInto(sealed, 0, { key, nonce, aad: aadOf(key, options) }, value)
+  return sealed
+}
+
+/** How to open. */
+export interface OpenOptions extends Place {
+  readonly keys: Envelope.KeyLookup
+}
+
+/** The value, if `sealed` was sealed for this very place under a storage DEK that `keys` holds. */
 export function open(
-  { keys, ...place }: Place & { readonly keys: KeyLookup },
-  envelope: Uint8Array
+  options: OpenOptions,
+  sealed: Uint8Array
 ): Result.Result<Buffer, EnvelopeRefused> {
-  return Envelope.open(
-    {
-      keys,
-      purpose: "storage",
-      isFlagKnown: (found) => found === flag,
-      aadOf: (_header, key) => aadOf(place, key)
-    },
-    envelope
-  )
+  const bytes = asBuffer(sealed)
+  const key = Envelope.keyOf(bytes, "storage", options.keys)
+  if (typeof key === "string") return refused(bytes, key)
+  const value = Envelope.decrypt(bytes, key, aadOf(key, options))
+  return value === undefined ? refused(bytes, "tagMismatch") : Result.succeed(value)
 }
 
-const aadOf = ({ groupId, revision, storeKey }: Place, { identity }: DataKey): Buffer =>
-  ByteWriter.allocate(aadBytesBeforeKey + storeKey.length)
-    .ascii("S")
-    .u8(Envelope.version)
-    .u8(flag)
-    .u32(identity.keyId)
-    .hex128(identity.clusterId)
-    .u16(groupId)
+const aadOf = (key: DataKey, { groupId, revision, storeKey }: Place): Buffer =>
+  Envelope.beginAad("S", { key, groupId }, 8 + storeKey.length)
     .u64(revision)
     .bytes(storeKey)
     .done()
+
+const refused = (sealed: Buffer, reason: EnvelopeReason): Result.Result<never, EnvelopeRefused> =>
+  Result.fail(new EnvelopeRefused({ envelope: "storage", keyId: Envelope.keyIdOf(sealed), reason }))

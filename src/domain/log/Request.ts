@@ -42,19 +42,18 @@ export function write(writer: ByteWriter, { session, content }: Request): void {
   writer.bytes(content)
 }
 
-/** Reads one request of `size` bytes; the content is a view. */
+/** Reads one request of exactly `size` bytes; the content is a view. */
 export function read(reader: ByteReader, size: number): Request {
-  const before = reader.remaining
-  const session = readSession(reader)
-  const content = reader.bytes(size - (before - reader.remaining))
-  return { session, content }
-}
-
-function readSession(reader: ByteReader): SessionSequence | undefined {
   const flag = reader.peekU8()
   if (flag > 1) reader.refuse("unknownFlag")
+  const headerBytes = flag === 1 ? 25 : 1
+  if (size < headerBytes) reader.refuse("truncated")
   reader.u8()
-  if (flag !== 1) return undefined
+  const session = flag === 1 ? readSession(reader) : undefined
+  return { session, content: reader.bytes(size - headerBytes) }
+}
+
+function readSession(reader: ByteReader): SessionSequence {
   const sessionId = reader.hex128() as SessionId
   const sequence = reader.u64()
   return { sessionId, sequence }

@@ -1,0 +1,57 @@
+/**
+ * The data of a `registration` entry: a writer announces its epoch under a raft DEK before it seals
+ * anything with it (SPEC §6).
+ *
+ * It is plaintext by kind and holds no user data. Epoch 0 is a registration on behalf of another node
+ * and allocates its writer id only.
+ *
+ * Shape: `version 0x01 ‖ keyId(4) ‖ nodeNameLength(1) ‖ nodeName ‖ incarnation(16) ‖ epoch(2) ‖
+ * openingId(16)`. Proof: `Registration.test.ts`.
+ */
+import * as Result from "effect/Result"
+import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
+import { ByteWriter } from "../bytes/ByteWriter.ts"
+import type { KeyId, LocalEpoch, OpeningId } from "../Ids.ts"
+import { invariant } from "../Invariant.ts"
+import * as Limits from "../Limits.ts"
+import { LocalEpochOutOfRange } from "./Errors.ts"
+import * as WriterIdentity from "./WriterIdentity.ts"
+
+export interface Registration extends WriterIdentity.WriterIdentity {
+  /** The raft DEK, never 0. */
+  readonly keyId: KeyId
+  /** 0 = on behalf of another node. */
+  readonly epoch: LocalEpoch
+  /** Of the opening that registers itself. */
+  readonly openingId: OpeningId
+}
+
+const version = 0x01
+
+export function encode(registration: Registration): Buffer {
+  const { epoch, keyId, openingId } = registration
+  invariant(keyId !== 0, "a registration names a raft DEK")
+  invariant(epoch <= Limits.localEpochMax, "an epoch fits in 2 bytes and is never truncated")
+  const writer = ByteWriter.allocate(23 + WriterIdentity.bytesOf(registration))
+  WriterIdentity.write(writer.u8(version).u32(keyId), registration)
+  return writer.u16(epoch).hex128(openingId).done()
+}
+
+export function decode(data: Uint8Array): Decoded<Registration> {
+  const reader = new ByteReader("registration", data)
+  reader.version(version)
+  const keyId = reader.within("u32", 1, 0xffffffff) as KeyId
+  const { incarnation, nodeName } = WriterIdentity.read(reader)
+  const epoch = reader.u16() as LocalEpoch
+  const openingId = reader.hex128() as OpeningId
+  return reader.end({ keyId, nodeName, incarnation, epoch, openingId })
+}
+
+/**
+ * An epoch that comes from a format wider than its 16 bits (RPC, a file): never truncated. Fails with
+ * `LocalEpochOutOfRange`.
+ */
+export const epochFrom = (value: number): Result.Result<LocalEpoch, LocalEpochOutOfRange> =>
+  Number.isInteger(value) && value >= 0 && value <= Limits.localEpochMax
+    ? Result.succeed(value as LocalEpoch)
+    : Result.fail(new LocalEpochOutOfRange({ epoch: value }))
