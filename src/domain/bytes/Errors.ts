@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
  * - `unknownVersion`, `unknownFlag`, `unknownTag`: a value this release does not know.
  * - `outOfRange`: a number, a length or a text outside what the field may hold.
  * - `notCanonical`: a second spelling of a value that has exactly one.
+ * - `repeated`: what may occur once occurs again.
  */
 export const Reason = Schema.Literals([
   "truncated",
@@ -17,7 +18,8 @@ export const Reason = Schema.Literals([
   "unknownFlag",
   "unknownTag",
   "outOfRange",
-  "notCanonical"
+  "notCanonical",
+  "repeated"
 ])
 export type Reason = typeof Reason.Type
 

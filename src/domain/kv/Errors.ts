@@ -26,6 +26,41 @@ export class ValueTooLarge extends Schema.TaggedError<ValueTooLarge>()("ValueToo
   }
 }
 
+export class RequestTooLarge extends Schema.TaggedError<RequestTooLarge>()("RequestTooLarge", {
+  bytes: Schema.Int,
+  bytesMax: Schema.Int
+}) {
+  override get message() {
+    return `the request has ${this.bytes} bytes, at most ${this.bytesMax} are allowed; split it into several`
+  }
+}
+
+/** Compares, then-operations and else-operations are counted apart. */
+export class TooManyOperations extends Schema.TaggedError<TooManyOperations>()(
+  "TooManyOperations",
+  { count: Schema.Int, countMax: Schema.Int }
+) {
+  override get message() {
+    return `the transaction has ${this.count} compares or operations in one list, at most ${this.countMax} are allowed; split it into several`
+  }
+}
+
+/** Two operations of one branch are on one key, so that their order would matter. */
+export class KeyRepeated extends Schema.TaggedError<KeyRepeated>()("KeyRepeated", {}) {
+  override get message() {
+    return "a branch of a transaction names a key twice; one operation per key and branch"
+  }
+}
+
+export class RangeLimitOutOfRange extends Schema.TaggedError<RangeLimitOutOfRange>()(
+  "RangeLimitOutOfRange",
+  { limit: Schema.Finite, limitMax: Schema.Int }
+) {
+  override get message() {
+    return `a range answers 1..${this.limitMax} entries, not ${this.limit}; ask for fewer and go on with the continuation`
+  }
+}
+
 /**
  * A stored value is not what its key, revision and header say (SPEC §5). Names no key: it may be a
  * secret. `notSealed` is a plaintext value of a time when all were sealed.

@@ -1,0 +1,25 @@
+/** What can be wrong with the beginning of a snapshot (SPEC §16). */
+import * as Schema from "effect/Schema"
+
+/** The bytes are not a snapshot, or end before its header does. */
+export class SnapshotCorrupted extends Schema.TaggedError<SnapshotCorrupted>()(
+  "SnapshotCorrupted",
+  { reason: Schema.Literals(["notASnapshot", "truncated", "outOfRange", "notCanonical"]) }
+) {
+  override get message() {
+    return `these bytes are not a usable snapshot (${this.reason}); take another one, or fetch it again`
+  }
+}
+
+/** A snapshot of a version this release does not know; `version` is the byte after `SEALSNP`. */
+export class SnapshotVersionUnknown extends Schema.TaggedError<SnapshotVersionUnknown>()(
+  "SnapshotVersionUnknown",
+  { version: Schema.Int }
+) {
+  override get message() {
+    const { version } = this
+    const shown =
+      version > 0x20 && version < 0x7f ? String.fromCharCode(version) : `byte ${version}`
+    return `this snapshot has version ${shown}, which this release does not know; upgrade this node and try again`
+  }
+}
