@@ -7,15 +7,20 @@
  */
 import * as Effect from "effect/Effect"
 import type { AppliedOutcome } from "../domain/apply/Outcome.ts"
-import { AppendGuard } from "../domain/engine/AppendGuard.ts"
-import { LeaderNotReady, NodeStopped, NotLeader, TooManyProposals } from "../domain/engine/Errors.ts"
-import { Leadership } from "../domain/engine/Leadership.ts"
-import { PendingProposals } from "../domain/engine/PendingProposals.ts"
 import { CutoverInFlight } from "../domain/encryption/Errors.ts"
 import * as Nonce from "../domain/encryption/Nonce.ts"
 import * as RaftEnvelope from "../domain/encryption/RaftEnvelope.ts"
 import * as Registration from "../domain/encryption/Registration.ts"
 import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
+import { AppendGuard } from "../domain/engine/AppendGuard.ts"
+import {
+  LeaderNotReady,
+  NodeStopped,
+  NotLeader,
+  TooManyProposals
+} from "../domain/engine/Errors.ts"
+import { Leadership } from "../domain/engine/Leadership.ts"
+import { PendingProposals } from "../domain/engine/PendingProposals.ts"
 import type { KeyId, LocalEpoch, LogIndex, ProposalId, WriterId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
@@ -27,9 +32,11 @@ import type { Applier } from "../services/Applier.ts"
 import type { Keystore } from "../services/Keystore.ts"
 import type { Opening } from "../services/Opening.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
-import type { Intake, Proposal, ProposeRejection } from "../services/RaftEngine.ts"
+import type { Intake, Proposal, ProposeRejection, ReadRejection } from "../services/RaftEngine.ts"
 
 type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
+
+type SealingRejection = NotLeader | NodeStopped | TooManyProposals
 
 /** What the driver's inbox carries. */
 export type Input =
@@ -40,9 +47,7 @@ export type Input =
       readonly resume: Resume<Position, ProposeRejection>
     }
   | { readonly _tag: "Read"; readonly resume: Resume<LogIndex, ReadRejection> }
-  | { readonly _tag: "AwaitSealing"; readonly resume: Resume<void, NotLeader | NodeStopped> }
-
-export type ReadRejection = NotLeader | LeaderNotReady | NodeStopped
+  | { readonly _tag: "AwaitSealing"; readonly resume: Resume<void, SealingRejection> }
 
 export interface Parts {
   readonly raft: Raft
@@ -69,7 +74,7 @@ export class RaftEngineDriver {
   private askedReads: Array<Resume<LogIndex, ReadRejection>> = []
   private readonly confirmingReads = new Map<bigint, WaitingRead["resumes"]>()
   private waitingReads: Array<WaitingRead> = []
-  private awaitingSealing: Array<Resume<void, NotLeader | NodeStopped>> = []
+  private awaitingSealing: Array<Resume<void, SealingRejection>> = []
   private nextProposalId: ProposalId
   private nextReadId = 1n
   /** Counts the seals of this opening, over all keys (SPEC §6). */
@@ -82,6 +87,10 @@ export class RaftEngineDriver {
     this.guard = new AppendGuard({
       isCutOver: parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
     })
+  }
+
+  get isStopped(): boolean {
+    return this.stopReason !== undefined
   }
 
   intake(): Intake {
@@ -226,7 +235,7 @@ export class RaftEngineDriver {
     const intake = this.intake()
     if (intake._tag === "Shut") return intake.reason
     if (intake.term !== term) return new NotLeader({ leader: this.leadership.leader })
-    if (!this.guard.admits({ toBeSealed })) return new CutoverInFlight({ })
+    if (!this.guard.admits({ toBeSealed })) return new CutoverInFlight({})
     if (toBeSealed && this.writer() === undefined) {
       return new LeaderNotReady({ awaits: "registration" })
     }

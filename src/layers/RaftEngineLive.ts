@@ -9,12 +9,14 @@
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import { EncryptionApplyFailed } from "../domain/encryption/Errors.ts"
 import { TooManyProposals } from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
+import * as Limits from "../domain/Limits.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import * as Membership from "../domain/raft/Membership.ts"
 import * as Position from "../domain/raft/Position.ts"
@@ -27,43 +29,84 @@ import { Keystore } from "../services/Keystore.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
-import { RaftEngine } from "../services/RaftEngine.ts"
+import { type ProposeRejection, RaftEngine } from "../services/RaftEngine.ts"
 import { RaftLogStore } from "../services/RaftLogStore.ts"
 import { Transport } from "../services/Transport.ts"
 import { type Input, RaftEngineDriver } from "./RaftEngineDriver.ts"
 import { attempt } from "./SynchronousFailure.ts"
 
-const scanEntriesBytesMax = 1 << 20
+const scanBytesMax = Limits.mebibyte
 
 const make = Effect.gen(function* () {
-  const applier = yield* Applier
-  const config = yield* NodeConfig
-  const keystore = yield* Keystore
-  const opening = yield* Opening
-  const store = yield* RaftLogStore
-  const transport = yield* Transport
-  const random = yield* Random.Random
-  const inbox = yield* Queue.dropping<Input>(config.inboxCountMax)
+  const { tickMillis, inboxCountMax } = yield* NodeConfig
+  const inbox = yield* Queue.dropping<Input>(inboxCountMax)
   const failure = yield* Deferred.make<never, EngineFailure>()
+  const raft = yield* makeCore
+  const driver = yield* makeDriver(raft)
 
-  const raft = yield* attempt(() =>
+  const onExit = (exit: Exit.Exit<never, EngineFailure>) =>
+    Effect.gen(function* () {
+      const isShutDown = exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)
+      driver.stop(isShutDown ? "it is shutting down" : messageOf(exit.cause))
+      for (const input of yield* Queue.clear(inbox)) driver.refuse(input)
+      if (!isShutDown) yield* Deferred.failCause(failure, exit.cause)
+    })
+  raft.campaign()
+  const round = yield* makeRound({ raft, driver, inbox })
+  yield* Effect.forkScoped(Effect.exit(Effect.onExit(Effect.forever(round), onExit)))
+  const tick = Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "Tick" }))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick)))
+
+  /** Waits for the driver's answer, which comes in any case once the input is in the inbox. */
+  const ask = <A, E>(
+    input: (resume: (answer: Effect.Effect<A, E | TooManyProposals>) => void) => Input
+  ) =>
+    Effect.callback<A, E | TooManyProposals>((resume) => {
+      const asked = input(resume)
+      if (driver.isStopped) driver.refuse(asked)
+      else if (!Queue.offerUnsafe(inbox, asked)) {
+        resume(Effect.fail(new TooManyProposals({ pendingCount: inboxCountMax, pendingBytes: 0 })))
+      }
+    })
+  return RaftEngine.of({
+    intake: () => driver.intake(),
+    propose: (proposal) =>
+      ask<Position.Position, ProposeRejection>((resume) => ({ _tag: "Propose", proposal, resume })),
+    readIndex: ask((resume) => ({ _tag: "Read", resume })),
+    sealingReady: ask((resume) => ({ _tag: "AwaitSealing", resume })),
+    markerCounts: () => driver.guard.markerCounts,
+    status: () => raft.status(),
+    stopped: Deferred.await(failure)
+  })
+})
+
+const messageOf = (cause: Cause.Cause<EngineFailure>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+const makeCore = Effect.gen(function* () {
+  const { position } = yield* Applier
+  const config = yield* NodeConfig
+  const { memberId: id } = yield* Opening
+  const random = yield* Random.Random
+  const { hardState, reader } = yield* RaftLogStore
+  const { electionTicks, heartbeatTicks } = config
+  return yield* attempt(() =>
     Raft.make({
-      id: opening.memberId,
+      id,
       log: {
-        ...store.reader,
-        initialState: () => ({
-          hardState: store.hardState(),
-          membership: Membership.make([opening.memberId])
-        })
+        ...reader,
+        initialState: () => ({ hardState: hardState(), membership: Membership.make([id]) })
       },
-      applied: applier.position.index,
-      electionTicks: config.electionTicks,
-      heartbeatTicks: config.heartbeatTicks,
+      applied: position.index,
+      electionTicks,
+      heartbeatTicks,
       randomizedElectionTicks: () =>
-        config.electionTicks + Math.floor(random.nextDoubleUnsafe() * config.electionTicks),
-      messageBytesMax: 1 << 20,
+        electionTicks + Math.floor(random.nextDoubleUnsafe() * electionTicks),
+      messageBytesMax: Limits.mebibyte,
       inflightMessagesMax: 256,
-      inflightBytesMax: 64 << 20,
+      inflightBytesMax: 64 * Limits.mebibyte,
       uncommittedBytesMax: config.uncommittedBytesMax,
       committedBytesPerReadyMax: config.applyBytesMax,
       preVote: true,
@@ -71,15 +114,51 @@ const make = Effect.gen(function* () {
       stepDownOnRemoval: true
     })
   )
+})
+
+const makeDriver = Effect.fnUntraced(function* (raft: Raft.Raft) {
+  const applier = yield* Applier
+  const { reader } = yield* RaftLogStore
   const driver = new RaftEngineDriver({
     raft,
     applier,
-    opening,
-    keystore,
+    opening: yield* Opening,
+    keystore: yield* Keystore,
     barrier: yield* QuiescenceBarrier,
     firstProposalId: (yield* Csprng).bytes(8).readBigUInt64BE()
   })
-  yield* attempt(() => findMarkers(driver, store.reader, applier.position.index))
+  yield* attempt(() => findMarkers(driver, reader, applier.position.index))
+  return driver
+})
+
+/** The markers already in the log above the applied index (SPEC §10), read in bounded pieces. */
+function findMarkers(
+  driver: RaftEngineDriver,
+  reader: RaftLogStore["Service"]["reader"],
+  applied: LogIndex
+): void {
+  const until = Position.after(reader.lastIndex())
+  let from = Position.larger(Position.after(applied), reader.firstIndex())
+  while (from < until) {
+    const entries = reader.entries(from, until, scanBytesMax)
+    driver.guard.appended(entries)
+    from = Position.plus(from, entries.length)
+  }
+}
+
+/** What one round works on. */
+interface Machinery {
+  readonly raft: Raft.Raft
+  readonly driver: RaftEngineDriver
+  readonly inbox: Queue.Queue<Input>
+}
+
+/** One turn of the loop: the inputs that are there, then at most one Ready. */
+const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machinery) {
+  const opening = yield* Opening
+  const store = yield* RaftLogStore
+  const transport = yield* Transport
+  const apply = yield* makeApply(driver)
 
   let hardState = yield* attempt(store.hardState)
   /** A commit index alone is not worth a sync: it travels with the next write. */
@@ -87,28 +166,7 @@ const make = Effect.gen(function* () {
     hardState = ready.hardState ?? hardState
     return ready.mustSync ? store.persist({ entries: ready.entries, hardState }) : Effect.void
   }
-
-  const apply = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
-    let rest = entries
-    while (rest.length > 0) {
-      const run = yield* attempt(() => applier.apply(rest))
-      run.outcomes.forEach((outcome, offset) => driver.answer(rest[offset]!, outcome))
-      if (run.failure !== undefined) return yield* run.failure
-      rest = rest.slice(run.outcomes.length)
-      if (run.missingKeys.length > 0) {
-        const { groupId } = opening
-        const { index, term } = rest[0]!
-        yield* keystore.unwrap(run.missingKeys).pipe(
-          Effect.mapError(
-            (cause) =>
-              new EncryptionApplyFailed({ groupId, index, term, reason: cause.message })
-          )
-        )
-      }
-    }
-  })
-
-  const round = Effect.gen(function* () {
+  return Effect.gen(function* () {
     const inputs = yield* raft.hasReady() ? Queue.clear(inbox) : Queue.takeAll(inbox)
     yield* attempt(() => {
       for (const input of inputs) driver.accept(input)
@@ -129,69 +187,33 @@ const make = Effect.gen(function* () {
     const epoch = yield* opening.epochFor(keyId)
     yield* attempt(() => driver.register(keyId, epoch))
   })
+})
 
-  /** A failure or a bug ends the loop for good; whoever waits is told, later inputs are refused. */
-  const loop = Effect.forever(round).pipe(
-    Effect.onExit((exit) =>
-      Effect.gen(function* () {
-        const isShutDown = exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)
-        driver.stop(isShutDown ? "it is shutting down" : String(Cause.squash(exit.cause)))
-        for (const input of yield* Queue.clear(inbox)) driver.refuse(input)
-        if (!isShutDown) yield* Deferred.failCause(failure, exit.cause)
-      })
-    )
-  )
-  const ticker = Effect.forever(
-    Effect.andThen(
-      Effect.sleep(config.tickMillis),
-      Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "Tick" }))
-    )
-  )
-  raft.campaign()
-  yield* Effect.forkScoped(Effect.exit(loop))
-  yield* Effect.forkScoped(ticker)
+/** Applies committed entries in order, and answers each before the next run (SPEC §11). */
+const makeApply = Effect.fnUntraced(function* (driver: RaftEngineDriver) {
+  const applier = yield* Applier
+  const keystore = yield* Keystore
+  const { groupId } = yield* Opening
 
-  /** Waits for the driver's answer, which comes in any case once the input is in the inbox. */
-  const ask = <A, E>(input: (resume: (answer: Effect.Effect<A, E>) => void) => Input) =>
-    Effect.callback<A, E | TooManyProposals>((resume) => {
-      const asked = input(resume)
-      const intake = driver.intake()
-      if (intake._tag === "Shut" && intake.reason._tag === "NodeStopped") driver.refuse(asked)
-      else if (!Queue.offerUnsafe(inbox, asked)) {
-        const { inboxCountMax: pendingCount } = config
-        resume(Effect.fail(new TooManyProposals({ pendingCount, pendingBytes: 0 })))
-      }
-    })
-
-  return RaftEngine.of({
-    intake: () => driver.intake(),
-    propose: (proposal) => ask((resume) => ({ _tag: "Propose", proposal, resume })),
-    readIndex: ask((resume) => ({ _tag: "Read", resume })),
-    sealingReady: ask((resume) => ({ _tag: "AwaitSealing", resume })),
-    markerCounts: () => driver.guard.markerCounts,
-    status: () => raft.status(),
-    stopped: Deferred.await(failure)
+  return Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
+    let rest = entries
+    while (rest.length > 0) {
+      const run = yield* attempt(() => applier.apply(rest))
+      run.outcomes.forEach((outcome, offset) => driver.answer(rest[offset]!, outcome))
+      if (run.failure !== undefined) return yield* Effect.fail(run.failure)
+      rest = rest.slice(run.outcomes.length)
+      if (run.missingKeys.length === 0) continue
+      const { index, term } = rest[0]!
+      yield* Effect.mapError(
+        keystore.unwrap(run.missingKeys),
+        ({ message: reason }) => new EncryptionApplyFailed({ groupId, index, term, reason })
+      )
+    }
   })
 })
 
-/** The markers already in the log above the applied index (SPEC §10), read in bounded pieces. */
-function findMarkers(
-  driver: RaftEngineDriver,
-  reader: RaftLogStore["Service"]["reader"],
-  applied: LogIndex
-): void {
-  const until = Position.after(reader.lastIndex())
-  let from = Position.larger(Position.after(applied), reader.firstIndex())
-  while (from < until) {
-    const entries = reader.entries(from, until, scanEntriesBytesMax)
-    driver.guard.appended(entries)
-    from = Position.after(entries.at(-1)!.index)
-  }
-}
-
 /**
- * Fails to build with a damaged log. On release the loop ends between two rounds or in a wait, and
- * proposals on their way are told `Stopped`.
+ * Fails to build with a damaged log. On release the loop is interrupted between two writes, and
+ * whoever still waits is told `NodeStopped`.
  */
 export const layer = Layer.effect(RaftEngine, make)
-

@@ -6,8 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import { isApplyFailure } from "../domain/apply/Errors.ts"
-import { LogCorrupted } from "../domain/log/Errors.ts"
-import { RecordCorrupted } from "../domain/log/Record.ts"
+import { LogCorrupted, RecordCorrupted } from "../domain/log/Errors.ts"
 import { StateWriteFailure } from "../domain/state/Errors.ts"
 import type { EngineFailure } from "../services/EngineFailure.ts"
 

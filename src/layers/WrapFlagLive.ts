@@ -1,12 +1,12 @@
-/** The wrap flag as a cell of this process, set at start-up iff the cutover was applied (SPEC §13). */
-import * as Effect from "effect/Effect"
+/**
+ * The wrap flag as a cell of this process (SPEC §13). Clear until the applier, when it is built, has
+ * read the cutover index; nothing can propose before that.
+ */
 import * as Layer from "effect/Layer"
-import { Applier } from "../services/Applier.ts"
 import { WrapFlag, type WrapFlagCause } from "../services/WrapFlag.ts"
 
-/** Has no reset. */
-export function make(isSetAtStart: boolean): WrapFlag["Service"] {
-  let cause: WrapFlagCause | undefined = isSetAtStart ? "startUp" : undefined
+function make(): WrapFlag["Service"] {
+  let cause: WrapFlagCause | undefined
   return {
     isSet: () => cause !== undefined,
     set: (setBy) => {
@@ -14,3 +14,5 @@ export function make(isSetAtStart: boolean): WrapFlag["Service"] {
     }
   }
 }
+
+export const layer: Layer.Layer<WrapFlag> = Layer.sync(WrapFlag, make)

@@ -15,8 +15,8 @@ import type {
   RaftDekChanged,
   StorageEnvelopeNotEnabled
 } from "../domain/encryption/Errors.ts"
-import type { LogIndex } from "../domain/Ids.ts"
 import type { LeaderNotReady, NodeStopped, NotLeader } from "../domain/engine/Errors.ts"
+import type { LogIndex } from "../domain/Ids.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
 
 export interface CutoverDone {

@@ -1,13 +1,10 @@
 /** The operator's side of encryption: phases and their status (SPEC §2, §12). */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type {
-  CapabilityCheckFailed,
-  KekUnavailable
-} from "../domain/encryption/Errors.ts"
+import type { KeyPurpose } from "../domain/encryption/DataKey.ts"
+import type { CapabilityCheckFailed, KekUnavailable } from "../domain/encryption/Errors.ts"
 import type { KeyId, LogIndex, WriterId } from "../domain/Ids.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
-import type { KeyPurpose } from "../domain/encryption/DataKey.ts"
 
 export interface StorageEnvelopeEnabled {
   /** The index of the entry that enabled it. */

@@ -1,10 +1,10 @@
 /** The key-value store as its users call it, in process or behind RPC (SPEC §7). */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type * as KvErrors from "../domain/kv/Errors.ts"
 import type { NodeStopped } from "../domain/engine/Errors.ts"
-import type { StoredValue } from "../domain/machine/ValueStore.ts"
 import type { Revision } from "../domain/Ids.ts"
+import type * as KvErrors from "../domain/kv/Errors.ts"
+import type { StoredValue } from "../domain/machine/ValueStore.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 
 /** Refused before anything is proposed. */

@@ -8,7 +8,6 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { CutoverInFlight } from "../domain/encryption/Errors.ts"
-import type { LogIndex, Term } from "../domain/Ids.ts"
 import type {
   LeaderNotReady,
   NodeStopped,
@@ -16,6 +15,7 @@ import type {
   TooManyProposals
 } from "../domain/engine/Errors.ts"
 import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
+import type { LogIndex, Term } from "../domain/Ids.ts"
 import type { Position } from "../domain/raft/Position.ts"
 import type { Status } from "../domain/raft/Status.ts"
 import type { EngineFailure } from "./EngineFailure.ts"
@@ -41,6 +41,8 @@ export type ProposeRejection =
   | TooManyProposals
   | NodeStopped
 
+export type ReadRejection = NotLeader | LeaderNotReady | TooManyProposals | NodeStopped
+
 export class RaftEngine extends Context.Service<
   RaftEngine,
   {
@@ -51,9 +53,9 @@ export class RaftEngine extends Context.Service<
      */
     readonly propose: (proposal: Proposal) => Effect.Effect<Position, ProposeRejection>
     /** Returns once this node has applied all that was committed when it was asked (read index). */
-    readonly readIndex: Effect.Effect<LogIndex, NotLeader | LeaderNotReady | NodeStopped>
+    readonly readIndex: Effect.Effect<LogIndex, ReadRejection>
     /** Returns once this leader may seal: its registration is applied. */
-    readonly sealingReady: Effect.Effect<void, NotLeader | NodeStopped>
+    readonly sealingReady: Effect.Effect<void, NotLeader | NodeStopped | TooManyProposals>
     /** Does a cutover marker count in this node's log (SPEC §10)? */
     readonly markerCounts: () => boolean
     readonly status: () => Status

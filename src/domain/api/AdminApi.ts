@@ -1,7 +1,8 @@
 /** The operator's RPC contract: status and the encryption phases (SPEC §2, §12). */
-import * as Schema from "effect/Schema"
+
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as Schema from "effect/Schema"
 import * as Encryption from "../encryption/Errors.ts"
 import * as Engine from "../engine/Errors.ts"
 import * as Ids from "../Ids.ts"

@@ -1,7 +1,8 @@
 /** The KV store's RPC contract: what clients import (SPEC §7). Binary keys and values. */
-import * as Schema from "effect/Schema"
+
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as Schema from "effect/Schema"
 import { CutoverInFlight } from "../encryption/Errors.ts"
 import * as Engine from "../engine/Errors.ts"
 import { Revision } from "../Ids.ts"

@@ -36,22 +36,24 @@ export function campaign(state: State, reason: Reason): void {
 }
 
 function requestPreVotes(state: State): void {
+  const { last } = state.log
   becomePreCandidate(state)
-  const { id: from, log } = state
+  const from = state.id
   const term = Position.nextTerm(state.term)
   for (const to of Membership.allVoters(state.membership)) {
     if (to === from) send(state, { _tag: "PreVoteResponse", from, to, term, granted: true })
-    else send(state, { _tag: "PreVote", from, to, term, last: log.last })
+    else send(state, { _tag: "PreVote", from, to, term, last })
   }
 }
 
 function requestVotes(state: State, reason: Reason): void {
+  const { last } = state.log
   becomeCandidate(state)
-  const { id: from, log, term } = state
+  const { id: from, term } = state
   const isTransfer = reason === "transfer"
   for (const to of Membership.allVoters(state.membership)) {
     if (to === from) send(state, { _tag: "VoteResponse", from, to, term, granted: true })
-    else send(state, { _tag: "Vote", from, to, term, last: log.last, isTransfer })
+    else send(state, { _tag: "Vote", from, to, term, last, isTransfer })
   }
 }
 

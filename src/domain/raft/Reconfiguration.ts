@@ -43,12 +43,10 @@ function lead(state: State, leader: Leader, joined: ReadonlyArray<MemberId>): vo
       bytesMax: state.options.inflightBytesMax
     }
   })
-  if (!Membership.isVoter(membership, state.id)) {
-    if (state.options.stepDownOnRemoval) {
-      becomeFollower(state, state.term, undefined)
-      return
-    }
-    // A leader that stays counts the others, and leads until they elect one of them.
+  // Without the option it leads on, counting only the others, until they elect one of them.
+  if (state.options.stepDownOnRemoval && !Membership.isVoter(membership, state.id)) {
+    becomeFollower(state, state.term, undefined)
+    return
   }
   if (tryCommit(state, leader)) {
     broadcastAppend(state, leader)

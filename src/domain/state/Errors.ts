@@ -30,3 +30,43 @@ export class DataDirectoryFailure extends Schema.TaggedError<DataDirectoryFailur
     return `data directory ${this.directory} cannot be used (${this.operation}): ${String(this.cause)}`
   }
 }
+
+/** The data directory was created under another node name (SPEC §3). */
+export class DirectoryOfAnotherNode extends Schema.TaggedError<DirectoryOfAnotherNode>()(
+  "DirectoryOfAnotherNode",
+  { expected: Schema.String, found: Schema.String }
+) {
+  override get message() {
+    return `the data directory belongs to node ${this.found}, not to ${this.expected}; start it under its own name, or choose another directory`
+  }
+}
+
+/** The state belongs to another cluster than the log beside it (SPEC §3, §17). */
+export class DirectoryOfAnotherCluster extends Schema.TaggedError<DirectoryOfAnotherCluster>()(
+  "DirectoryOfAnotherCluster",
+  { expected: Schema.String, found: Schema.String }
+) {
+  override get message() {
+    return `the state in the data directory belongs to cluster ${this.found}, the log to ${this.expected}; do not mix directories, restore both from the same copy`
+  }
+}
+
+/** The state is not of the log beside it (SPEC §17). */
+export class AppliedIndexOutsideLog extends Schema.TaggedError<AppliedIndexOutsideLog>()(
+  "AppliedIndexOutsideLog",
+  { appliedIndex: Schema.Int, firstIndex: Schema.Int, lastIndex: Schema.Int }
+) {
+  override get message() {
+    return `the state has applied index ${this.appliedIndex}, the log holds ${this.firstIndex} to ${this.lastIndex}: they are not of one copy; restore both together`
+  }
+}
+
+/** An offline command was pointed at a directory that no node has ever been started in. */
+export class NoNodeInDirectory extends Schema.TaggedError<NoNodeInDirectory>()(
+  "NoNodeInDirectory",
+  { directory: Schema.String }
+) {
+  override get message() {
+    return `there is no node's data in ${this.directory}; give the directory that \`serve --data-dir\` was given`
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * What can go wrong between a client and a node, before and beside the answers of the node itself.
+ *
+ * Never confuse "was not sent" (`EndpointUnreachable`) with "no answer came" (`ConnectionLost`): only
+ * after the first is it certain that a write is not applied.
+ */
+import * as Schema from "effect/Schema"
+
+/** No connection could be made; nothing was sent. */
+export class EndpointUnreachable extends Schema.TaggedError<EndpointUnreachable>()(
+  "EndpointUnreachable",
+  { endpoint: Schema.String, cause: Schema.String }
+) {
+  override get message() {
+    return `no node can be reached at ${this.endpoint} (${this.cause}); check the address and that the node runs`
+  }
+}
+
+/** The connection ended before the answer came; a write may or may not be applied. */
+export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
+  endpoint: Schema.String,
+  cause: Schema.String
+}) {
+  override get message() {
+    return `the connection to ${this.endpoint} ended before the answer came (${this.cause}); a write may or may not be applied, read before you repeat it`
+  }
+}
+
+/** The node, or the conversation with it, met a bug; a write may or may not be applied. */
+export class RequestDied extends Schema.TaggedError<RequestDied>()("RequestDied", {
+  endpoint: Schema.String,
+  cause: Schema.String
+}) {
+  override get message() {
+    return `the node at ${this.endpoint} could not process the request (${this.cause}); see its log`
+  }
+}
+
+/** This address may not be served yet. */
+export class ListenRefused extends Schema.TaggedError<ListenRefused>()("ListenRefused", {
+  listen: Schema.String
+}) {
+  override get message() {
+    return `refused to listen on ${this.listen}: until TLS and authentication exist, only loopback addresses are served (127.0.0.1, [::1], localhost)`
+  }
+}
+
+/** The address could not be bound: in use, or not of this machine. */
+export class ListenFailure extends Schema.TaggedError<ListenFailure>()("ListenFailure", {
+  listen: Schema.String,
+  cause: Schema.String
+}) {
+  override get message() {
+    return `cannot listen on ${this.listen} (${this.cause})`
+  }
+}

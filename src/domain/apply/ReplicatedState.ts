@@ -1,0 +1,87 @@
+/**
+ * The in-memory copy of what the state environment says about encryption and progress, and how it is
+ * loaded and saved (SPEC §8).
+ *
+ * What must never happen: a save that leaves the sidecar of another applied index than the one saved.
+ * Proof: `ReplicatedState.test.ts`.
+ */
+import * as Result from "effect/Result"
+import type { SidecarInconsistent } from "../encryption/Errors.ts"
+import * as SidecarRecord from "../encryption/SidecarRecord.ts"
+import * as Sidecar from "../encryption/SidecarState.ts"
+import * as WriterRecord from "../encryption/WriterRecord.ts"
+import * as WriterRegistry from "../encryption/WriterRegistry.ts"
+import type { ClusterId, GroupId, LogIndex, Revision, Term } from "../Ids.ts"
+import { RecordCorrupted } from "../log/Errors.ts"
+import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
+import * as AppliedRecord from "./AppliedRecord.ts"
+
+const singleton = Buffer.from([0])
+
+export class ReplicatedState {
+  readonly groupId: GroupId
+  sidecar: Sidecar.SidecarState
+  registry: WriterRegistry.WriterRegistry
+  applied: AppliedRecord.AppliedRecord
+
+  constructor(fields: Pick<ReplicatedState, "groupId" | "sidecar" | "registry" | "applied">) {
+    this.groupId = fields.groupId
+    this.sidecar = fields.sidecar
+    this.registry = fields.registry
+    this.applied = fields.applied
+  }
+
+  copy(): ReplicatedState {
+    return new ReplicatedState(this)
+  }
+
+  /** Writes what differs from `before`, and always the applied index. */
+  save(transaction: StateTransaction, before: ReplicatedState | undefined): void {
+    const { applied, groupId, registry, sidecar } = this
+    transaction.put("applied", singleton, AppliedRecord.encode(groupId, applied))
+    if (sidecar !== before?.sidecar) {
+      transaction.put("sidecar", singleton, SidecarRecord.encodeRecord(groupId, sidecar))
+    }
+    const known = before?.registry ?? WriterRegistry.empty
+    if (registry === known) return
+    for (const { key, value } of WriterRecord.changed(groupId, known, registry)) {
+      transaction.put("writers", key, value)
+    }
+  }
+}
+
+/** The state of a new cluster, before its first entry. */
+export const initial = (options: {
+  readonly groupId: GroupId
+  readonly clusterId: ClusterId
+}): ReplicatedState =>
+  new ReplicatedState({
+    groupId: options.groupId,
+    sidecar: Sidecar.initial(options.clusterId),
+    registry: WriterRegistry.empty,
+    applied: { index: 0 as LogIndex, term: 0 as Term, revision: 0 as Revision }
+  })
+
+/** What a state that does not load fails with. */
+export type LoadFailure = RecordCorrupted | SidecarInconsistent
+
+/** `undefined` in a state environment that nothing was written to. */
+export function load(
+  state: StateReader,
+  groupId: GroupId
+): Result.Result<ReplicatedState | undefined, LoadFailure> {
+  const appliedBytes = state.get("applied", singleton)
+  const sidecarBytes = state.get("sidecar", singleton)
+  if (appliedBytes === undefined && sidecarBytes === undefined) return Result.succeed(undefined)
+  if (appliedBytes === undefined) return missing("applied", groupId)
+  if (sidecarBytes === undefined) return missing("sidecar", groupId)
+  return Result.gen(function* () {
+    const applied = yield* AppliedRecord.decode(groupId, appliedBytes)
+    const sidecar = yield* SidecarRecord.decodeRecord(groupId, sidecarBytes)
+    const registry = yield* WriterRecord.decodeTable(groupId, state.range("writers", {}))
+    return new ReplicatedState({ groupId, sidecar, registry, applied })
+  })
+}
+
+const missing = (record: string, groupId: GroupId) =>
+  Result.fail(new RecordCorrupted({ record, groupId, reason: "missing" }))

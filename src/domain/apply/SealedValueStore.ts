@@ -1,0 +1,145 @@
+/**
+ * The value store of a state machine over the `kv` table: revisions, headers, and the storage
+ * envelope (SPEC §5, §6, §8).
+ *
+ * Values are sealed here and only here, at apply, with the nonce `group ‖ revision ‖ operation`: every
+ * replica writes the same bytes, and a replay writes them again. What must never happen: one
+ * (revision, operation) for two values, or a value taken for plaintext because of its bytes.
+ * Proof: `SealedValueStore.test.ts`.
+ */
+import * as Result from "effect/Result"
+import * as Nonce from "../encryption/Nonce.ts"
+import type { KeyLookup } from "../encryption/Envelope.ts"
+import * as Sidecar from "../encryption/SidecarState.ts"
+import * as StorageEnvelope from "../encryption/StorageEnvelope.ts"
+import type { GroupId, Revision } from "../Ids.ts"
+import { invariant } from "../Invariant.ts"
+import { ValueCorrupted } from "../kv/Errors.ts"
+import * as Value from "../kv/Value.ts"
+import * as Limits from "../Limits.ts"
+import type { KeyedValue, StoredValue, ValueReader, ValueStore } from "../machine/ValueStore.ts"
+import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
+
+/** What reading a value takes. */
+export interface Reading {
+  readonly groupId: GroupId
+  readonly keys: KeyLookup
+  readonly sidecar: Sidecar.SidecarState
+  readonly revision: Revision
+}
+
+/** A view of what has been applied; of one moment, not to be kept. */
+export const reader = (state: StateReader, reading: Reading): ValueReader => ({
+  revision: reading.revision,
+  get: (key) => {
+    const stored = state.get("kv", key)
+    return stored === undefined ? undefined : open(stored, key, reading)
+  },
+  range: ({ from, limit, until }) => rangeOf(state, reading, { from, limit, until })
+})
+
+/** One request's view. `revision` of the store is the next request's starting point. */
+export class SealedValueStore implements ValueStore {
+  private readonly transaction: StateTransaction
+  private readonly reading: Reading
+  /** Of this request, once it has changed something. */
+  private ownRevision: Revision | undefined = undefined
+  private operationCount = 0
+
+  constructor(transaction: StateTransaction, reading: Reading) {
+    this.transaction = transaction
+    this.reading = reading
+  }
+
+  get revision(): Revision {
+    return this.ownRevision ?? this.reading.revision
+  }
+
+  get(key: Uint8Array): StoredValue | undefined {
+    const stored = this.transaction.get("kv", key)
+    return stored === undefined ? undefined : open(stored, key, this.reading)
+  }
+
+  range(range: Parameters<ValueReader["range"]>[0]): ReadonlyArray<KeyedValue> {
+    return rangeOf(this.transaction, this.reading, range)
+  }
+
+  put(key: Uint8Array, value: Uint8Array): Revision {
+    invariant(key.length >= 1 && key.length <= Limits.keyBytesMax, "a key is within its limits")
+    const before = this.transaction.get("kv", key)
+    const revision = this.nextRevision()
+    const operation = this.operationCount++
+    const createRevision =
+      before === undefined ? revision : headerOf(before, this.reading.groupId).createRevision
+    this.transaction.put(
+      "kv",
+      key,
+      Value.encode({ ...this.seal(key, value, { revision, operation }), revision, createRevision })
+    )
+    return revision
+  }
+
+  remove(key: Uint8Array): boolean {
+    if (this.transaction.get("kv", key) === undefined) return false
+    this.nextRevision()
+    this.operationCount++
+    this.transaction.remove("kv", key)
+    return true
+  }
+
+  private nextRevision(): Revision {
+    if (this.ownRevision === undefined) {
+      invariant(this.reading.revision < Limits.revisionMax, "revisions are not used up")
+      this.ownRevision = (this.reading.revision + 1) as Revision
+    }
+    return this.ownRevision
+  }
+
+  private seal(
+    key: Uint8Array,
+    value: Uint8Array,
+    { operation, revision }: { readonly operation: number; readonly revision: Revision }
+  ): Pick<Value.Value, "isSealed" | "bytes"> {
+    const { groupId, keys, sidecar } = this.reading
+    if (!Sidecar.isValueSealed(sidecar, revision)) return { isSealed: false, bytes: value }
+    const dataKey = keys(sidecar.active.storage)
+    invariant(dataKey !== undefined, "the active storage DEK is in the keystore")
+    const nonce = Nonce.storage({ groupId, revision, operation })
+    return {
+      isSealed: true,
+      bytes: StorageEnvelope.seal({ key: dataKey, nonce, groupId, revision, storeKey: key }, value)
+    }
+  }
+}
+
+function rangeOf(
+  state: StateReader,
+  reading: Reading,
+  range: {
+    readonly from: Uint8Array
+    readonly until: Uint8Array | undefined
+    readonly limit: number
+  }
+): ReadonlyArray<KeyedValue> {
+  return state.range("kv", range).map(({ key, value }) => ({ key, ...open(value, key, reading) }))
+}
+
+function headerOf(stored: Uint8Array, groupId: GroupId): Value.Value {
+  const value = Value.decode(stored)
+  if (Result.isSuccess(value)) return value.success
+  throw new ValueCorrupted({ groupId, revision: 0, reason: "badHeader" })
+}
+
+function open(stored: Uint8Array, key: Uint8Array, reading: Reading): StoredValue {
+  const { groupId, keys, sidecar } = reading
+  const { bytes, createRevision, isSealed, revision } = headerOf(stored, groupId)
+  const corrupted = (reason: ValueCorrupted["reason"]) =>
+    new ValueCorrupted({ groupId, revision, reason })
+  if (!isSealed) {
+    if (Sidecar.isValueSealed(sidecar, revision)) throw corrupted("notSealed")
+    return { value: bytes, revision, createRevision }
+  }
+  const opened = StorageEnvelope.open({ keys, groupId, revision, storeKey: key }, bytes)
+  if (Result.isFailure(opened)) throw corrupted(opened.failure.reason)
+  return { value: opened.success, revision, createRevision }
+}

@@ -1,0 +1,80 @@
+/**
+ * Loads the applied state, checks it against the log and the keystore, and makes the applier
+ * (SPEC §11, §13, §17).
+ *
+ * What must never happen: an opening that serves with a key it cannot unwrap, with the state of
+ * another cluster, or with a wrap flag that is not what the state says.
+ * Proof: `test/layers/StartUpGuards.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Applier as DomainApplier } from "../domain/apply/Applier.ts"
+import * as ReplicatedState from "../domain/apply/ReplicatedState.ts"
+import { KekUnavailable } from "../domain/encryption/Errors.ts"
+import { AppliedIndexOutsideLog, DirectoryOfAnotherCluster } from "../domain/state/Errors.ts"
+import { Applier } from "../services/Applier.ts"
+import { KekProvider } from "../services/KekProvider.ts"
+import { Keystore } from "../services/Keystore.ts"
+import { Opening } from "../services/Opening.ts"
+import { RaftLogStore } from "../services/RaftLogStore.ts"
+import { StateMachine } from "../services/StateMachine.ts"
+import { StateStore } from "../services/StateStore.ts"
+import { WrapFlag } from "../services/WrapFlag.ts"
+import { attempt } from "./SynchronousFailure.ts"
+
+const make = Effect.gen(function* () {
+  const keystore = yield* Keystore
+  const machine = yield* StateMachine
+  const { clusterId, groupId } = yield* Opening
+  const store = yield* StateStore
+  const wrapFlag = yield* WrapFlag
+
+  const state = yield* loadOrCreate
+  if (state.sidecar.clusterId !== clusterId) {
+    return yield* new DirectoryOfAnotherCluster({
+      expected: clusterId,
+      found: state.sidecar.clusterId
+    })
+  }
+  yield* guardAppliedIndex(state)
+  const { keys } = state.sidecar
+  if (keys.length > 0 && !keystore.hasKek) {
+    return yield* new KekUnavailable({ source: (yield* KekProvider).source, reason: "notConfigured" })
+  }
+  if (keys.length > 0) yield* keystore.unwrap(keys)
+
+  return new DomainApplier(
+    {
+      groupId,
+      keys: keystore.get,
+      machine,
+      store,
+      onCutOver: () => wrapFlag.set("markerApplied")
+    },
+    state
+  )
+})
+
+/** A state that was lost before its first flush is made anew: the log replays into it. */
+const loadOrCreate = Effect.gen(function* () {
+  const { clusterId, groupId } = yield* Opening
+  const store = yield* StateStore
+  const found = yield* Effect.fromResult(ReplicatedState.load(store.reader, groupId))
+  if (found !== undefined) return found
+  const created = ReplicatedState.initial({ groupId, clusterId })
+  yield* attempt(() => store.transact((transaction) => created.save(transaction, undefined)))
+  return created
+})
+
+/** SPEC §17: applied index within `[first log index − 1, last log index]`. */
+const guardAppliedIndex = Effect.fnUntraced(function* (state: ReplicatedState.ReplicatedState) {
+  const { reader } = yield* RaftLogStore
+  const { index } = state.applied
+  const firstIndex = reader.firstIndex()
+  const lastIndex = reader.lastIndex()
+  if (index < firstIndex - 1 || index > lastIndex) {
+    return yield* new AppliedIndexOutsideLog({ appliedIndex: index, firstIndex, lastIndex })
+  }
+})
+
+export const layer = Layer.effect(Applier, make)

@@ -1,0 +1,97 @@
+/**
+ * `sealog encryption …`: the phases, one way (SPEC §2, §12).
+ *
+ * Both enables are idempotent: called again they say so, with the original index. There is no way
+ * back, and `disable` says that. Proof: `test/e2e/Admin.test.ts`.
+ */
+import * as Command from "effect/cli/Command"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type { EncryptionStatus } from "../domain/api/AdminApi.ts"
+import * as CommandFlags from "./CommandFlags.ts"
+import * as CommandOutput from "./CommandOutput.ts"
+import * as RpcClientSocket from "./RpcClientSocket.ts"
+
+const { endpoint } = CommandFlags
+
+/** SPEC §2: phases are entered, never left. */
+class EncryptionIsOneWay extends Data.TaggedError("EncryptionIsOneWay") {
+  override readonly message =
+    "encryption cannot be disabled: phases are one way; export the data and load it into a new cluster"
+}
+
+const textOf = (status: typeof EncryptionStatus.Type) =>
+  CommandOutput.table([
+    ["phase", status.phase],
+    ["KEK", status.hasKek ? "loaded" : "none"],
+    ["storage envelope", since(status.storageEnvelopeIndex)],
+    ["raft envelope", since(status.cutoverIndex)],
+    ["barrier", barrierOf(status)],
+    ["new entries are", status.isWrapFlagSet ? "sealed" : "plain"],
+    ["writer", writerOf(status)],
+    ...status.keys.map(
+      ({ createdIndex, id, isActive, purpose }) =>
+        [
+          `key ${id}`,
+          `${purpose}, ${isActive ? "active" : "for reading"}, created at index ${createdIndex}`
+        ] as const
+    )
+  ])
+
+const since = (index: number) => (index === 0 ? "not enabled" : `enabled at index ${index}`)
+const barrierOf = ({ barrierClosedMillis, isBarrierClosed }: typeof EncryptionStatus.Type) => {
+  if (isBarrierClosed) return "closed"
+  return barrierClosedMillis === undefined
+    ? "open"
+    : `open, was closed for ${barrierClosedMillis.toFixed(1)} ms`
+}
+const writerOf = ({ localEpoch, writerId }: typeof EncryptionStatus.Type) =>
+  writerId === undefined ? "not registered" : `${writerId}, epoch ${localEpoch ?? "none"}`
+
+const status = Command.make(
+  "status",
+  { endpoint },
+  Effect.fnUntraced(function* (given) {
+    const client = yield* RpcClientSocket.connect(given.endpoint)
+    const encryption = yield* client.encryptionStatus
+    yield* CommandOutput.answer({ json: encryption, text: textOf(encryption) })
+  }, Effect.scoped)
+).pipe(Command.withDescription("Show the phase, the keys and the barrier"))
+
+const enableStorageEnvelope = Command.make(
+  "enable-storage-envelope",
+  { endpoint },
+  Effect.fnUntraced(function* (given) {
+    const client = yield* RpcClientSocket.connect(given.endpoint)
+    const done = yield* client.enableStorageEnvelope
+    const verb = done.wasAlreadyActive ? "was already enabled" : "enabled"
+    yield* CommandOutput.answer({
+      json: done,
+      text: `storage envelope ${verb} at index ${done.index}; values written from now on are sealed`
+    })
+  }, Effect.scoped)
+).pipe(Command.withDescription("Phase 0 to 1: seal values in the state store"))
+
+const enableRaftEnvelope = Command.make(
+  "enable-raft-envelope",
+  { endpoint },
+  Effect.fnUntraced(function* (given) {
+    const client = yield* RpcClientSocket.connect(given.endpoint)
+    const done = yield* client.enableRaftEnvelope
+    yield* CommandOutput.answer({
+      json: done,
+      text: done.wasAlreadyActive
+        ? `raft envelope was already enabled; entries above index ${done.cutoverIndex} are sealed`
+        : `raft envelope enabled; entries above index ${done.cutoverIndex} are sealed; writers waited ${done.barrierClosedMillis.toFixed(1)} ms`
+    })
+  }, Effect.scoped)
+).pipe(Command.withDescription("Phase 1 to 2: seal the entries of the log, live"))
+
+const disable = Command.make("disable", {}, () => Effect.fail(new EncryptionIsOneWay())).pipe(
+  Command.withDescription("Refuses: there is no way back")
+)
+
+export const command = Command.make("encryption").pipe(
+  Command.withDescription("Show and advance the encryption phases"),
+  Command.withSubcommands([status, enableStorageEnvelope, enableRaftEnvelope, disable])
+)

@@ -1,0 +1,68 @@
+/**
+ * How a command ends: one sentence on stderr and an exit code, never a stack trace or a help page.
+ *
+ * Exit codes: 0 done · 1 refused, failed or not found · 70 the node halted at an entry it could not
+ * apply, or met a bug (SPEC §11) · 130 interrupted. Proof: `test/e2e/`.
+ */
+import * as Cause from "effect/Cause"
+import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import * as CommandOutput from "./CommandOutput.ts"
+
+/** EX_SOFTWARE of sysexits.h. */
+const exitCodeHalted = 70
+const exitCodeInterrupted = 130
+
+/** The engine has stopped for good; restarting under a mended cause replays from the same entry. */
+export class NodeHalted extends Data.TaggedError("NodeHalted")<{ readonly cause: Error }> {
+  override readonly [Runtime.errorExitCode] = exitCodeHalted
+  override get message() {
+    return `the node has halted: ${this.cause.message}`
+  }
+}
+
+/** A command whose answer is "no": it has said so already. */
+export class AnswerIsNo extends Data.TaggedError("AnswerIsNo") {
+  override readonly [Runtime.errorReported] = false
+}
+
+/** What was wrong with the command line, in one sentence; help is printed only when asked for. */
+export const presenter: Layer.Layer<never> = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? CommandOutput.complain(
+          `${event.errors.map(sentenceOf).join("; ")} (usage: ${event.commandPath.join(" ")} --help)`
+        )
+      : CliOutput.defaultPresenter.present(event)
+})
+
+/** Some of effect/cli's messages span lines, and all of them lack a full stop. */
+const sentenceOf = ({ message }: Error) => message.replace(/\s+/g, " ").trim()
+
+/** Says why the command failed, unless it has been said. */
+export const report = <A, E, R>(command: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.tapCause(command, (cause) => {
+    if (Cause.hasInterruptsOnly(cause)) return Effect.void
+    const error = Cause.squash(cause)
+    const isSaid =
+      error instanceof AnswerIsNo || (CliError.isCliError(error) && error._tag === "ShowHelp")
+    if (isSaid) return Effect.void
+    const message = error instanceof Error ? error.message : String(error)
+    return CommandOutput.complain(isBug(cause) ? `this is a bug: ${message}` : message)
+  })
+
+const isBug = <E>(cause: Cause.Cause<E>) => Cause.hasDies(cause) && !Cause.hasFails(cause)
+
+/** A command for which an interruption is the normal end sets `process.exitCode` to 0. */
+export const teardown: Runtime.Teardown = (exit, onExit) => {
+  if (Exit.isSuccess(exit)) return onExit(0)
+  if (Cause.hasInterruptsOnly(exit.cause)) {
+    return onExit(process.exitCode === 0 ? 0 : exitCodeInterrupted)
+  }
+  onExit(isBug(exit.cause) ? exitCodeHalted : Runtime.getErrorExitCode(Cause.squash(exit.cause)))
+}

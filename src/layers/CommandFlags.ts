@@ -1,0 +1,52 @@
+/** The flags that several commands share; each is checked here, once. */
+import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Endpoint from "../domain/api/Endpoint.ts"
+import { type LogIndex, NodeName } from "../domain/Ids.ts"
+
+const endpointFlag = (name: string, portMin: number) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("HOST:PORT"),
+    Flag.filterMap(
+      (text) =>
+        Option.filter(Option.fromUndefinedOr(Endpoint.parse(text)), ({ port }) => port >= portMin),
+      () => `Expected HOST:PORT with a port from ${portMin} to 65535`
+    )
+  )
+
+export const endpoint = endpointFlag("endpoint", 1).pipe(
+  Flag.withDescription("Address of the node")
+)
+
+export const listen = endpointFlag("listen", 0).pipe(
+  Flag.withDescription("Loopback address to serve; port 0 takes any free port")
+)
+
+export const dataDirectory = Flag.String("data-dir").pipe(
+  Flag.withMetavar("DIRECTORY"),
+  Flag.filter(
+    (text) => text !== "",
+    () => "Expected a directory"
+  ),
+  Flag.withDescription("Data directory of the node")
+)
+
+const isNodeName = Schema.is(NodeName)
+
+export const nodeName = Flag.String("name").pipe(
+  Flag.filterMap(
+    (text) => Option.liftPredicate(isNodeName)(text),
+    () => "Expected 1 to 64 characters of A-Z a-z 0-9 _ . -"
+  ),
+  Flag.withDescription("Name of the node; a directory keeps the name it was created with")
+)
+
+export const logIndex = (name: string) =>
+  Flag.Int(name).pipe(
+    Flag.filterMap(
+      (index) => (index >= 0 ? Option.some(index as LogIndex) : Option.none()),
+      () => "Expected a log index, 0 or more"
+    ),
+    Flag.optional
+  )

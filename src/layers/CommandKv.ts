@@ -1,0 +1,81 @@
+/**
+ * `sealog kv put|get|delete`: one request to one node.
+ *
+ * A missing key is an answer and no failure of the node, but exits with 1, so that a script can ask
+ * `if sealog kv get …`. Values that are not UTF-8 are carried in base64. Proof: `test/e2e/Kv.test.ts`.
+ */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import type { FoundValue } from "../domain/api/KvApi.ts"
+import { AnswerIsNo } from "./CommandFailure.ts"
+import * as CommandFlags from "./CommandFlags.ts"
+import * as CommandOutput from "./CommandOutput.ts"
+import * as RpcClientSocket from "./RpcClientSocket.ts"
+
+const { endpoint } = CommandFlags
+const key = Argument.String("KEY")
+
+const put = Command.make(
+  "put",
+  { key, value: Argument.String("VALUE"), endpoint },
+  Effect.fnUntraced(function* (given) {
+    const client = yield* RpcClientSocket.connect(given.endpoint)
+    const { revision } = yield* client.put(given.key, given.value)
+    yield* CommandOutput.answer({ json: { revision }, text: `revision ${revision}` })
+  }, Effect.scoped)
+).pipe(Command.withDescription("Store a value; `--` before values that begin with a dash"))
+
+const deletion = Command.make(
+  "delete",
+  { key, endpoint },
+  Effect.fnUntraced(function* (given) {
+    const client = yield* RpcClientSocket.connect(given.endpoint)
+    const { deleted, revision } = yield* client.delete(given.key)
+    yield* CommandOutput.answer({
+      json: { deleted, revision },
+      text: deleted ? `deleted at revision ${revision}` : "no such key, nothing deleted"
+    })
+  }, Effect.scoped)
+).pipe(Command.withDescription("Delete a key; deleting one that does not exist is no error"))
+
+const get = Command.make(
+  "get",
+  {
+    key,
+    endpoint,
+    stale: Flag.Boolean("stale").pipe(
+      Flag.withDescription("Answer from this node's state at once, which may lag behind"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function* (given) {
+    const client = yield* RpcClientSocket.connect(given.endpoint)
+    const found = yield* client.get(given.key, { stale: given.stale })
+    if (found !== undefined) return yield* printFound(found)
+    if (yield* CommandOutput.Json) yield* CommandOutput.line(JSON.stringify({ found: false }))
+    else yield* CommandOutput.complain(`key ${JSON.stringify(given.key)} not found`)
+    return yield* new AnswerIsNo()
+  }, Effect.scoped)
+).pipe(Command.withDescription("Print the value of a key; exit code 1 if there is none"))
+
+const printFound = ({ createRevision, revision, value }: typeof FoundValue.Type) => {
+  const text = CommandOutput.utf8(value)
+  const valueBase64 = Buffer.from(value).toString("base64")
+  return CommandOutput.answer({
+    json: {
+      found: true,
+      ...(text === undefined ? {} : { value: text }),
+      valueBase64,
+      revision,
+      createRevision
+    },
+    text: text ?? `(${value.length} bytes, not UTF-8, in base64) ${valueBase64}`
+  })
+}
+
+export const command = Command.make("kv").pipe(
+  Command.withDescription("Read and write keys"),
+  Command.withSubcommands([put, get, deletion])
+)

@@ -1,0 +1,72 @@
+/**
+ * `sealog serve`: one node, until it is told to stop or halts (SPEC §11, §17).
+ *
+ * stdout carries exactly one line, printed when the node serves. Nothing is opened for an address that
+ * may not be served. On SIGTERM or SIGINT requests are drained first, then the stores close, exit code
+ * 0; a halt exits with 70. Proof: `test/e2e/Serve.test.ts`.
+ */
+
+import * as Context from "effect/Context"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as SocketServer from "effect/socket/SocketServer"
+import * as Endpoint from "../domain/api/Endpoint.ts"
+import type { NodeName } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
+import { RaftEngine } from "../services/RaftEngine.ts"
+import { NodeHalted } from "./CommandFailure.ts"
+import * as CommandFlags from "./CommandFlags.ts"
+import * as CommandOutput from "./CommandOutput.ts"
+import * as KekProviderFile from "./KekProviderFile.ts"
+import * as KekProviderNone from "./KekProviderNone.ts"
+import * as Node from "./Node.ts"
+import * as RpcServerSocket from "./RpcServerSocket.ts"
+
+interface ServeOptions {
+  readonly directory: string
+  readonly nodeName: NodeName
+  readonly listen: Endpoint.Endpoint
+  readonly kekFile: string | undefined
+}
+
+const serve = Effect.fnUntraced(function* (options: ServeOptions) {
+  const { directory, kekFile, nodeName } = options
+  const listen = yield* RpcServerSocket.requireLoopback(options.listen)
+  const kek =
+    kekFile === undefined ? KekProviderNone.layer : KekProviderFile.layer({ path: kekFile })
+  // In two steps, so that everything of the socket is released before anything of the node.
+  const node = yield* Layer.build(Node.layer({ directory, nodeName }).pipe(Layer.provide(kek)))
+  const socket = yield* Layer.build(RpcServerSocket.layer(listen)).pipe(Effect.provideContext(node))
+  const { address } = Context.get(socket, SocketServer.SocketServer)
+  invariant("port" in address, "a TCP server listens on a port")
+  const bound = Endpoint.format({ host: listen.host, port: address.port })
+  yield* CommandOutput.line(JSON.stringify({ ready: true, listen: bound }))
+  return yield* Context.get(node, RaftEngine).stopped.pipe(
+    Effect.mapError((cause) => new NodeHalted({ cause }))
+  )
+}, Effect.scoped)
+
+export const command = Command.make(
+  "serve",
+  {
+    directory: CommandFlags.dataDirectory,
+    nodeName: CommandFlags.nodeName,
+    listen: CommandFlags.listen,
+    kekFile: Flag.String("kek-file").pipe(
+      Flag.withMetavar("FILE"),
+      Flag.withDescription("File with the key-encryption key; without it nothing can be encrypted"),
+      Flag.optional
+    )
+  },
+  (given) =>
+    serve({ ...given, kekFile: Option.getOrUndefined(given.kekFile) }).pipe(
+      Effect.onInterrupt(() =>
+        Effect.sync(() => {
+          process.exitCode = 0
+        })
+      )
+    )
+).pipe(Command.withDescription("Run a node"))

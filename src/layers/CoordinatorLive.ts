@@ -1,0 +1,155 @@
+/**
+ * Admission by the barrier, then group commit (SPEC §9).
+ *
+ * Requests are taken in order of arrival and become one entry: one seal, one sync. What must never
+ * happen: a request counted in flight and never settled; one answered with another's result.
+ * Proof: `test/layers/Coordinator.test.ts`.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import { CutoverInFlight } from "../domain/encryption/Errors.ts"
+import type { SidecarOutcome } from "../domain/encryption/SidecarState.ts"
+import {
+  NodeStopped,
+  ProposalSuperseded,
+  ProposalTimedOut,
+  TooManyProposals
+} from "../domain/engine/Errors.ts"
+import { GroupCommit, type Waiting } from "../domain/engine/GroupCommit.ts"
+import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
+import type { Term } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
+import * as Payload from "../domain/log/Payload.ts"
+import { Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
+import { NodeConfig } from "../services/NodeConfig.ts"
+import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import { RaftEngine } from "../services/RaftEngine.ts"
+import { WrapFlag } from "../services/WrapFlag.ts"
+
+/** A user request that was admitted, with its caller. */
+interface Admitted extends Waiting {
+  readonly resume: (answer: Effect.Effect<Uint8Array, ProposeFailure>) => void
+}
+
+const make = Effect.gen(function* () {
+  const config = yield* NodeConfig
+  const propose = yield* makePropose
+  const administer = yield* makeAdminister
+  const timeoutMillis = config.proposalTimeoutMillis
+  const within = <A>(answer: Effect.Effect<A, ProposeFailure>) =>
+    Effect.timeoutOrElse(answer, {
+      duration: timeoutMillis,
+      orElse: () => Effect.fail(new ProposalTimedOut({ timeoutMillis }))
+    })
+  return Coordinator.of({
+    propose: (request) => within(propose(request)),
+    administer: (body) => within(administer(body))
+  })
+})
+
+/** The path of user requests: admitted, counted, batched, appended, answered. */
+const makePropose = Effect.gen(function* () {
+  const barrier = yield* QuiescenceBarrier
+  const engine = yield* RaftEngine
+  const wrapFlag = yield* WrapFlag
+  const group = new GroupCommit<Admitted>(yield* NodeConfig)
+  const isWaiting = yield* Latch.make(false)
+
+  const settle = (
+    batch: ReadonlyArray<Admitted>,
+    answer: (position: number) => Effect.Effect<Uint8Array, ProposeFailure>
+  ) => {
+    barrier.settle({ count: batch.length, term: batch[0]!.term })
+    batch.forEach(({ resume }, position) => resume(answer(position)))
+  }
+  const onEvent = (batch: ReadonlyArray<Admitted>) => (event: ProposalEvent) => {
+    if (event._tag === "TermLeft") return
+    if (event._tag !== "Applied") {
+      const failed = Effect.fail(failureOf(event))
+      return settle(batch, () => failed)
+    }
+    const { outcome } = event
+    invariant(outcome._tag === "Results", "a batch of requests has results")
+    settle(batch, (position) => Effect.succeed(outcome.results[position]!))
+  }
+
+  /** One entry per batch; returns when it is durable here, so that the next batch may form. */
+  const appendBatch = Effect.suspend(() => {
+    const batch = group.takeBatch()
+    if (group.count === 0) isWaiting.closeUnsafe()
+    const first = batch[0]
+    if (first === undefined) return Effect.void
+    const proposal = {
+      body: Payload.encodeRequests(
+        batch.map(({ request }) => ({ session: undefined, content: request }))
+      ),
+      term: first.term,
+      toBeSealed: wrapFlag.isSet(),
+      onEvent: onEvent(batch)
+    }
+    return Effect.catch(engine.propose(proposal), (rejection) =>
+      Effect.sync(() => settle(batch, () => Effect.fail(rejection)))
+    )
+  })
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(isWaiting.await, appendBatch)))
+
+  /** The term the request is counted in, or why it is not admitted. */
+  const admit = (request: Uint8Array): Term | ProposeFailure => {
+    const intake = engine.intake()
+    if (intake._tag === "Shut") return intake.reason
+    if (!group.hasRoomFor(request.length)) {
+      return new TooManyProposals({ pendingCount: group.count, pendingBytes: group.pendingBytes })
+    }
+    const { term } = intake
+    return barrier.admit({ source: "user", term }) ? term : new CutoverInFlight({})
+  }
+  return (request: Uint8Array) =>
+    Effect.callback<Uint8Array, ProposeFailure>((resume) => {
+      const term = admit(request)
+      if (typeof term !== "number") return resume(Effect.fail(term))
+      const admitted: Admitted = { request, term, resume }
+      group.add(admitted)
+      isWaiting.openUnsafe()
+      /** A caller that goes away before its request is in a batch: nothing is proposed. */
+      return Effect.sync(() => {
+        if (group.withdraw(admitted)) barrier.settle({ count: 1, term })
+      })
+    })
+})
+
+/** The path of the encryption administration: an entry of its own, past the barrier. */
+const makeAdminister = Effect.gen(function* () {
+  const engine = yield* RaftEngine
+  const wrapFlag = yield* WrapFlag
+  return Effect.fnUntraced(function* (body: Uint8Array) {
+    const intake = engine.intake()
+    if (intake._tag === "Shut") return yield* Effect.fail(intake.reason)
+    const answered = yield* Deferred.make<SidecarOutcome, ProposeFailure>()
+    const onEvent = (event: ProposalEvent) => {
+      if (event._tag === "TermLeft") return
+      Deferred.doneUnsafe(answered, answerOf(event))
+    }
+    const toBeSealed = wrapFlag.isSet()
+    yield* engine.propose({ body, term: intake.term, toBeSealed, onEvent })
+    return yield* Deferred.await(answered)
+  })
+})
+
+type LastEvent = Exclude<ProposalEvent, { readonly _tag: "TermLeft" }>
+
+function answerOf(event: LastEvent): Effect.Effect<SidecarOutcome, ProposeFailure> {
+  if (event._tag !== "Applied") return Effect.fail(failureOf(event))
+  const { outcome } = event
+  invariant(outcome._tag === "Encryption", "an encryption command has its own outcome")
+  return Effect.succeed(outcome.outcome)
+}
+
+const failureOf = (event: Exclude<LastEvent, { readonly _tag: "Applied" }>): ProposeFailure =>
+  event._tag === "Superseded"
+    ? new ProposalSuperseded({ index: event.index })
+    : new NodeStopped({ reason: event.reason })
+
+/** Requires the engine, which tells those who still wait that it stops. */
+export const layer = Layer.effect(Coordinator, make)

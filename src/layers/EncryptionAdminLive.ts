@@ -1,0 +1,98 @@
+/**
+ * Phase 0 → 1, and the status of encryption on this node (SPEC §2, §4).
+ *
+ * What must never happen: two sets of DEKs. The state machine refuses a second bootstrap, so two
+ * callers cannot make one. Proof: `test/layers/EncryptionAdmin.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Semaphore from "effect/Semaphore"
+import * as Command from "../domain/encryption/Command.ts"
+import * as Sidecar from "../domain/encryption/SidecarState.ts"
+import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
+import type { KeyId } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
+import { Applier } from "../services/Applier.ts"
+import { CapabilityGate } from "../services/CapabilityGate.ts"
+import { Coordinator } from "../services/Coordinator.ts"
+import { EncryptionAdmin, type EncryptionStatus } from "../services/EncryptionAdmin.ts"
+import { Keystore } from "../services/Keystore.ts"
+import { Opening } from "../services/Opening.ts"
+import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import { WrapFlag } from "../services/WrapFlag.ts"
+
+const make = Effect.gen(function* () {
+  const applier = yield* Applier
+  const coordinator = yield* Coordinator
+  const gate = yield* CapabilityGate
+  const status = yield* makeStatus
+  const bootstrap = yield* makeBootstrap
+  const oneAtATime = yield* Semaphore.make(1)
+
+  const enableStorageEnvelope = Effect.gen(function* () {
+    const before = applier.sidecar.storageEnvelopeIndex
+    if (before !== 0) return { index: before, wasAlreadyActive: true }
+    yield* gate.check
+    if (applier.sidecar.keys.length === 0) yield* bootstrap
+    const storageKeyId = applier.sidecar.active.storage
+    const command = Command.encode({ _tag: "EnableStorageEnvelope", storageKeyId })
+    const outcome = yield* coordinator.administer(command)
+    const index = applier.sidecar.storageEnvelopeIndex
+    invariant(index !== 0, `the storage envelope is enabled after ${outcome._tag}`)
+    return { index, wasAlreadyActive: outcome._tag === "AlreadyActive" }
+  })
+  return EncryptionAdmin.of({
+    enableStorageEnvelope: oneAtATime.withPermits(1)(enableStorageEnvelope),
+    status
+  })
+})
+
+/** Draws both DEKs and proposes them; a bootstrap that came first wins. */
+const makeBootstrap = Effect.gen(function* () {
+  const applier = yield* Applier
+  const coordinator = yield* Coordinator
+  const keystore = yield* Keystore
+  const { incarnation, nodeName } = yield* Opening
+  return Effect.gen(function* () {
+    const { clusterId, keys } = applier.sidecar
+    const taken = new Set<KeyId>(keys.map(({ id }) => id))
+    const storage = yield* keystore.draw({ purpose: "storage", clusterId, taken })
+    taken.add(storage.keyId)
+    const raft = yield* keystore.draw({ purpose: "raft", clusterId, taken })
+    const writers = [{ nodeName, incarnation }]
+    yield* coordinator.administer(
+      Command.encode({ _tag: "Bootstrap", storage, raft, writers })
+    )
+  })
+})
+
+const makeStatus = Effect.gen(function* () {
+  const applier = yield* Applier
+  const barrier = yield* QuiescenceBarrier
+  const keystore = yield* Keystore
+  const opening = yield* Opening
+  const wrapFlag = yield* WrapFlag
+  return (): EncryptionStatus => {
+    const { registry, sidecar } = applier
+    const { active } = sidecar
+    return {
+      phase: Sidecar.phase(sidecar),
+      hasKek: keystore.hasKek,
+      keys: sidecar.keys.map(({ createdIndex, id, purpose }) => ({
+        id,
+        purpose,
+        isActive: active[purpose] === id,
+        createdIndex
+      })),
+      storageEnvelopeIndex: sidecar.storageEnvelopeIndex,
+      cutoverIndex: sidecar.raftEnvelopeCutoverIndex,
+      isBarrierClosed: barrier.state().isClosed,
+      barrierClosedMillis: barrier.closedMillis(),
+      isWrapFlagSet: wrapFlag.isSet(),
+      writerId: WriterRegistry.writerIdOf(registry, opening),
+      localEpoch: opening.currentEpoch(active.raft)
+    }
+  }
+})
+
+export const layer = Layer.effect(EncryptionAdmin, make)

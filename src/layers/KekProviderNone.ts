@@ -1,0 +1,9 @@
+/** No KEK: the node serves plaintext, and refuses to start on encrypted state. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { KekProvider } from "../services/KekProvider.ts"
+
+export const layer: Layer.Layer<KekProvider> = Layer.succeed(KekProvider, {
+  source: "nowhere",
+  load: Effect.succeed(undefined)
+})

@@ -1,0 +1,28 @@
+/**
+ * The KV store behind RPC: each handler calls one method of `KvStore` and rides out a cutover.
+ *
+ * No decision is made here, and the source of a proposal is never taken from the wire. Proof:
+ * `test/layers/RpcSocket.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import { KvApi } from "../domain/api/KvApi.ts"
+import { KvStore } from "../services/KvStore.ts"
+import { RpcDrain } from "./RpcDrain.ts"
+import * as RpcPatience from "./RpcPatience.ts"
+
+export const layer = KvApi.toLayer(
+  Effect.gen(function* () {
+    const store = yield* KvStore
+    const { serve } = yield* RpcDrain
+    const { duringCutover } = yield* RpcPatience.make
+
+    return KvApi.of({
+      KvPut: ({ key, value }) => serve(duringCutover(store.put(key, value))),
+      KvDelete: ({ key }) => serve(duringCutover(store.delete(key))),
+      KvGet: ({ key, stale }) =>
+        serve(duringCutover(store.get(key, { stale }))).pipe(
+          Effect.map((found) => (found === undefined ? {} : { found }))
+        )
+    })
+  })
+)

@@ -1,0 +1,61 @@
+/**
+ * One node, assembled: what `sealog serve` runs and an embedder composes (HOUSE-STYLE: layers only).
+ *
+ * The order is the order of start-up, and its reverse the order of shutdown: data directory → log and
+ * state → opening → keys → applied state → engine → coordinator → what users call. Every guard of
+ * SPEC §17 is in one of these layers, so none is passed before a port is opened.
+ */
+import * as Layer from "effect/Layer"
+import type { GroupId, NodeName } from "../domain/Ids.ts"
+import * as Limits from "../domain/Limits.ts"
+import * as ApplierLive from "./ApplierLive.ts"
+import * as CapabilityGateLocal from "./CapabilityGateLocal.ts"
+import * as CoordinatorLive from "./CoordinatorLive.ts"
+import * as CsprngNode from "./CsprngNode.ts"
+import * as CutoverLive from "./CutoverLive.ts"
+import * as DataDirectoryLock from "./DataDirectoryLock.ts"
+import * as EncryptionAdminLive from "./EncryptionAdminLive.ts"
+import * as KeystoreLive from "./KeystoreLive.ts"
+import * as KvStoreLive from "./KvStoreLive.ts"
+import * as LogEnvironmentLmdb from "./LogEnvironmentLmdb.ts"
+import * as NodeConfigLive from "./NodeConfigLive.ts"
+import * as NodeStatusLive from "./NodeStatusLive.ts"
+import * as OpeningLive from "./OpeningLive.ts"
+import * as QuiescenceBarrierLive from "./QuiescenceBarrierLive.ts"
+import * as RaftEngineLive from "./RaftEngineLive.ts"
+import * as StateMachineKv from "./StateMachineKv.ts"
+import * as StateStoreLmdb from "./StateStoreLmdb.ts"
+import * as TransportNone from "./TransportNone.ts"
+import * as WrapFlagLive from "./WrapFlagLive.ts"
+
+export const groupId = 0 as GroupId
+
+/** Address space, not disk space: the files grow as they are written. */
+export const mapSizeBytes = 64 * 1024 * Limits.mebibyte
+
+/** Everything above the stores and the transport; requires those, a KEK provider and a machine. */
+export const replica = (options: { readonly nodeName: NodeName }) =>
+  Layer.mergeAll(KvStoreLive.layer, EncryptionAdminLive.layer, CutoverLive.layer).pipe(
+    Layer.provideMerge(CoordinatorLive.layer),
+    Layer.provideMerge(NodeStatusLive.layer),
+    Layer.provideMerge(RaftEngineLive.layer),
+    Layer.provideMerge(CapabilityGateLocal.layer),
+    Layer.provideMerge(ApplierLive.layer),
+    Layer.provideMerge(Layer.mergeAll(WrapFlagLive.layer, QuiescenceBarrierLive.layer)),
+    Layer.provideMerge(KeystoreLive.layer),
+    Layer.provideMerge(OpeningLive.layer(options))
+  )
+
+/** The KV store on LMDB in one directory, with one voter; requires a KEK provider. */
+export const layer = (options: { readonly directory: string; readonly nodeName: NodeName }) =>
+  replica(options).pipe(
+    Layer.provideMerge(StateMachineKv.layer),
+    Layer.provideMerge(TransportNone.layer),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
+        StateStoreLmdb.layer({ mapSizeBytes })
+      ).pipe(Layer.provide(DataDirectoryLock.layer(options)))
+    ),
+    Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer()))
+  )

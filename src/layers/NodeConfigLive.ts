@@ -1,0 +1,26 @@
+/** The settings of a node: defaults, some of which an embedder or a test replaces. */
+import * as Layer from "effect/Layer"
+import * as Limits from "../domain/Limits.ts"
+import { NodeConfig, type NodeSettings } from "../services/NodeConfig.ts"
+
+export const defaults: NodeSettings = {
+  tickMillis: 100,
+  electionTicks: 10,
+  heartbeatTicks: 1,
+  proposalTimeoutMillis: 10_000,
+  readTimeoutMillis: 10_000,
+  drainTimeoutMillis: 5_000,
+  cutoverTimeoutMillis: 10_000,
+  registrationTimeoutMillis: 5_000,
+  inboxCountMax: 16_384,
+  pendingCountMax: 65_536,
+  pendingBytesMax: 64 * Limits.mebibyte,
+  batchCountMax: 1_024,
+  batchBytesMax: Limits.mebibyte,
+  uncommittedBytesMax: 64 * Limits.mebibyte,
+  applyBytesMax: 4 * Limits.mebibyte
+}
+
+/** The defaults, with some of them replaced. */
+export const layer = (settings: Partial<NodeSettings> = {}): Layer.Layer<NodeConfig> =>
+  Layer.succeed(NodeConfig, { ...defaults, ...settings })

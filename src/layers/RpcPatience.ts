@@ -1,0 +1,58 @@
+/**
+ * Rides out refusals that mean "not yet": a caller sees a pause, not an error (SPEC §9, §10, §13).
+ *
+ * Only refusals after which nothing was proposed are retried, so that no write can be applied twice:
+ * `ProposalTimedOut` and `NodeStopped` must never be retried here. Proof:
+ * `test/layers/RpcPatience.test.ts`.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { CutoverInFlight } from "../domain/encryption/Errors.ts"
+import { LeaderNotReady, NotLeader } from "../domain/engine/Errors.ts"
+import { NodeConfig } from "../services/NodeConfig.ts"
+import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+
+/** An election is on, or the leader has not applied what it must first. */
+const isLeaderPending = (error: unknown): error is LeaderNotReady | NotLeader =>
+  error instanceof LeaderNotReady || (error instanceof NotLeader && error.leader === undefined)
+
+const pauseMillisMax = 50
+const pauseMillis = (attempt: number) => Math.min(2 ** attempt, pauseMillisMax)
+
+/** Until `NodeConfig.proposalTimeoutMillis` have passed; the last refusal is the answer then. */
+export const make = Effect.gen(function* () {
+  const clock = yield* Clock.Clock
+  const barrier = yield* QuiescenceBarrier
+  const { proposalTimeoutMillis } = yield* NodeConfig
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+
+  /** Returns when another attempt has a chance: at once when the barrier opens, else after a pause. */
+  const chance = (refusal: unknown, attempt: number) => {
+    const isHeldOff = refusal instanceof CutoverInFlight && barrier.state().isClosed
+    return isHeldOff ? barrier.opened : Effect.sleep(pauseMillis(attempt))
+  }
+
+  const patiently =
+    (isPending: (error: unknown) => boolean) =>
+    <A, E, R>(request: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.suspend(() => {
+        const deadline = now() + proposalTimeoutMillis
+        const from = (attempt: number): Effect.Effect<A, E, R> =>
+          Effect.catchIf(request, isPending, (refusal) => {
+            const remainingMillis = deadline - now()
+            if (remainingMillis <= 0) return Effect.fail(refusal)
+            return chance(refusal, attempt).pipe(
+              Effect.timeoutOption(remainingMillis),
+              Effect.andThen(from(attempt + 1))
+            )
+          })
+        return from(0)
+      })
+
+  return {
+    /** Rides out an election and a cutover: for reads and writes. */
+    duringCutover: patiently((error) => error instanceof CutoverInFlight || isLeaderPending(error)),
+    /** Rides out an election only: a second cutover is refused while one is in flight. */
+    duringElection: patiently(isLeaderPending)
+  }
+})

@@ -1,0 +1,75 @@
+/**
+ * Serves `SealogApi` on one TCP socket.
+ *
+ * `disableFatalDefects` keeps a bug in one handler from failing the other calls of that client. The
+ * layer is released first of all: it begins no further request, lets those begun finish, then closes
+ * the connections; only after that may the stores below it close. Proof:
+ * `test/layers/RpcSocket.test.ts`, `test/e2e/Serve.test.ts`.
+ */
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as RpcSerialization from "effect/rpc/RpcSerialization"
+import * as RpcServer from "effect/rpc/RpcServer"
+import * as SocketServer from "effect/socket/SocketServer"
+import * as Endpoint from "../domain/api/Endpoint.ts"
+import { ListenFailure, ListenRefused } from "../domain/api/Errors.ts"
+import { frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
+import type { Cutover } from "../services/Cutover.ts"
+import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
+import type { KvStore } from "../services/KvStore.ts"
+import type { NodeConfig } from "../services/NodeConfig.ts"
+import type { NodeStatus } from "../services/NodeStatus.ts"
+import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import * as AdminHandlers from "./AdminHandlers.ts"
+import * as KvHandlers from "./KvHandlers.ts"
+import * as RpcDrain from "./RpcDrain.ts"
+
+/** Fails unless the endpoint is a loopback address; checked before anything is opened. */
+export const requireLoopback = (
+  listen: Endpoint.Endpoint
+): Effect.Effect<Endpoint.Endpoint, ListenRefused> =>
+  Endpoint.isLoopback(listen)
+    ? Effect.succeed(Endpoint.toBind(listen))
+    : Effect.fail(new ListenRefused({ listen: Endpoint.format(listen) }))
+
+const listening = (listen: Endpoint.Endpoint) =>
+  Layer.effect(
+    SocketServer.SocketServer,
+    Effect.gen(function* () {
+      const { host, port } = yield* requireLoopback(listen)
+      return yield* NodeSocketServer.make({ host, port, noDelay: true }).pipe(
+        Effect.mapError(({ cause }) => {
+          const reason = cause instanceof Error ? cause.message : String(cause)
+          return new ListenFailure({ listen: Endpoint.format(listen), cause: reason })
+        })
+      )
+    })
+  )
+
+const server = RpcServer.layer(SealogApi, { disableFatalDefects: true, disableTracing: true }).pipe(
+  Layer.provide(RpcServer.layerProtocolSocketServer),
+  Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: frameBytesMax })),
+  Layer.provide([KvHandlers.layer, AdminHandlers.layer])
+)
+
+/** Depends on the server, so it is released before it. */
+const drainFirst = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { drain } = yield* RpcDrain.RpcDrain
+    yield* Effect.addFinalizer(() => drain)
+  })
+)
+
+export const layer = (
+  listen: Endpoint.Endpoint
+): Layer.Layer<
+  SocketServer.SocketServer,
+  ListenRefused | ListenFailure,
+  KvStore | EncryptionAdmin | Cutover | NodeStatus | NodeConfig | QuiescenceBarrier
+> =>
+  drainFirst.pipe(
+    Layer.provide(server),
+    Layer.provideMerge(listening(listen)),
+    Layer.provide(RpcDrain.layer)
+  )

@@ -1,0 +1,30 @@
+/**
+ * The stores of a node that is not running, for the offline commands.
+ *
+ * Takes the directory's lock, so a running node is refused and none can start meanwhile. A directory
+ * that is no node's is refused instead of being made into one.
+ */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { NoNodeInDirectory } from "../domain/state/Errors.ts"
+import * as DataDirectoryLock from "./DataDirectoryLock.ts"
+import * as LogEnvironmentLmdb from "./LogEnvironmentLmdb.ts"
+import { groupId, mapSizeBytes } from "./Node.ts"
+import * as StateStoreLmdb from "./StateStoreLmdb.ts"
+
+export const stores = ({ directory }: { readonly directory: string }) =>
+  Layer.unwrap(
+    Effect.suspend(() =>
+      existsSync(join(directory, "log"))
+        ? Effect.succeed(opened(directory))
+        : Effect.fail(new NoNodeInDirectory({ directory }))
+    )
+  )
+
+const opened = (directory: string) =>
+  Layer.mergeAll(
+    LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
+    StateStoreLmdb.layer({ mapSizeBytes })
+  ).pipe(Layer.provide(DataDirectoryLock.layer({ directory })))
