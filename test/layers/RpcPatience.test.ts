@@ -1,0 +1,100 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as TestClock from "effect/testing/TestClock"
+import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
+import { LeaderNotReady, NotLeader, ProposalTimedOut } from "../../src/domain/engine/Errors.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
+import * as RpcPatience from "../../src/layers/RpcPatience.ts"
+import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
+
+const timeoutMillis = 1_000
+const services = Layer.mergeAll(
+  NodeConfigLive.layer({ proposalTimeoutMillis: timeoutMillis }),
+  QuiescenceBarrierLive.layer
+)
+
+/** Refuses while `isRefusing`; counts its attempts. */
+const request = <E>(refusal: E) => {
+  const state = { isRefusing: true, attempts: 0 }
+  const effect = Effect.suspend(() => {
+    state.attempts += 1
+    return state.isRefusing ? Effect.fail(refusal) : Effect.succeed("done")
+  })
+  return { state, effect }
+}
+
+describe("RpcPatience", () => {
+  it.effect("waits for the barrier and tries once when it opens", () =>
+    Effect.gen(function* () {
+      const barrier = yield* QuiescenceBarrier
+      const { duringCutover } = yield* RpcPatience.make
+      const { effect, state } = request(new CutoverInFlight({}))
+      barrier.close()
+      const fibre = yield* Effect.forkChild(duringCutover(effect), { startImmediately: true })
+      yield* TestClock.adjust(timeoutMillis / 2)
+      assert.strictEqual(state.attempts, 1)
+      state.isRefusing = false
+      barrier.open()
+      assert.strictEqual(yield* Fiber.join(fibre), "done")
+      assert.strictEqual(state.attempts, 2)
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("answers with the refusal once the time is up", () =>
+    Effect.gen(function* () {
+      const barrier = yield* QuiescenceBarrier
+      const { duringCutover } = yield* RpcPatience.make
+      const { effect, state } = request(new CutoverInFlight({}))
+      barrier.close()
+      const fibre = yield* Effect.forkChild(Effect.flip(duringCutover(effect)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust(timeoutMillis)
+      assert.instanceOf(yield* Fiber.join(fibre), CutoverInFlight)
+      assert.strictEqual(state.attempts, 2)
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect.each([
+    new LeaderNotReady({ awaits: "noop" }),
+    new NotLeader({ leader: undefined }),
+    new CutoverInFlight({})
+  ])("pauses between attempts while the barrier is open: %s", (refusal) =>
+    Effect.gen(function* () {
+      const { duringCutover } = yield* RpcPatience.make
+      const { effect, state } = request(refusal)
+      const fibre = yield* Effect.forkChild(Effect.flip(duringCutover(effect)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust(timeoutMillis)
+      assert.strictEqual(yield* Fiber.join(fibre), refusal)
+      assert.isBelow(state.attempts, 40)
+      assert.isAbove(state.attempts, 10)
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect.each([new NotLeader({ leader: 2 }), new ProposalTimedOut({ timeoutMillis: 1 })])(
+    "never repeats a request after %s",
+    (refusal) =>
+      Effect.gen(function* () {
+        const { duringCutover } = yield* RpcPatience.make
+        const { effect, state } = request(refusal)
+        assert.strictEqual(yield* Effect.flip(duringCutover(effect)), refusal)
+        assert.strictEqual(state.attempts, 1)
+        assert.strictEqual(yield* Clock.currentTimeMillis, 0)
+      }).pipe(Effect.provide(services))
+  )
+
+  it.effect("does not make the second of two cutovers wait", () =>
+    Effect.gen(function* () {
+      const { duringElection } = yield* RpcPatience.make
+      const { effect, state } = request(new CutoverInFlight({}))
+      assert.instanceOf(yield* Effect.flip(duringElection(effect)), CutoverInFlight)
+      assert.strictEqual(state.attempts, 1)
+    }).pipe(Effect.provide(services))
+  )
+})

@@ -1,0 +1,114 @@
+/**
+ * The services behind the RPC handlers, in memory and under the control of a test.
+ *
+ * For tests of what is in front of a node: sockets, handlers, patience, drain. A test scripts refusals
+ * and delays through `answers`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Errors from "../../src/domain/encryption/Errors.ts"
+import type { LeaderNotReady, NotLeader, ProposalTimedOut } from "../../src/domain/engine/Errors.ts"
+import type {
+  ClusterId,
+  Incarnation,
+  LogIndex,
+  MemberId,
+  NodeName,
+  Revision,
+  Term
+} from "../../src/domain/Ids.ts"
+import type { StoredValue } from "../../src/domain/machine/ValueStore.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
+import { Cutover } from "../../src/services/Cutover.ts"
+import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
+import { KvStore } from "../../src/services/KvStore.ts"
+import { NodeConfig } from "../../src/services/NodeConfig.ts"
+import { NodeStatus } from "../../src/services/NodeStatus.ts"
+
+export type Refusal = Errors.CutoverInFlight | LeaderNotReady | NotLeader | ProposalTimedOut
+
+export interface Script {
+  /** Runs before each write is stored; fails to refuse it. */
+  readonly beforeWrite: Effect.Effect<void, Refusal>
+}
+
+const kvStore = (script: Script) =>
+  Layer.sync(KvStore, () => {
+    const values = new Map<string, StoredValue>()
+    let revision = 0 as Revision
+    const nameOf = (key: Uint8Array) => Buffer.from(key).toString("hex")
+    return KvStore.of({
+      put: (key, value) =>
+        Effect.map(script.beforeWrite, () => {
+          revision = (revision + 1) as Revision
+          const createRevision = values.get(nameOf(key))?.createRevision ?? revision
+          values.set(nameOf(key), { value, revision, createRevision })
+          return { revision }
+        }),
+      delete: (key) =>
+        Effect.map(script.beforeWrite, () => {
+          const deleted = values.delete(nameOf(key))
+          if (deleted) revision = (revision + 1) as Revision
+          return { revision, deleted }
+        }),
+      get: (key) => Effect.sync(() => values.get(nameOf(key)))
+    })
+  })
+
+const none = 0 as LogIndex
+
+const administration = Layer.mergeAll(
+  Layer.succeed(EncryptionAdmin, {
+    enableStorageEnvelope: Effect.succeed({ index: 3 as LogIndex, wasAlreadyActive: false }),
+    status: () => ({
+      phase: 0,
+      hasKek: false,
+      keys: [],
+      storageEnvelopeIndex: none,
+      cutoverIndex: none,
+      isBarrierClosed: false,
+      barrierClosedMillis: undefined,
+      isWrapFlagSet: false,
+      writerId: undefined,
+      localEpoch: undefined
+    })
+  }),
+  Layer.succeed(Cutover, {
+    enableRaftEnvelope: Effect.die("a bug in a handler"),
+    state: () => {
+      throw new Error("not asked for by the handlers")
+    }
+  }),
+  Layer.succeed(NodeStatus, {
+    read: () => ({
+      nodeName: "stub" as NodeName,
+      memberId: 1 as MemberId,
+      incarnation: "0".repeat(32) as Incarnation,
+      clusterId: "1".repeat(32) as ClusterId,
+      bootCount: 1,
+      role: "Leader",
+      term: 1 as Term,
+      lastIndex: none,
+      commitIndex: none,
+      appliedIndex: none,
+      revision: 0 as Revision,
+      phase: 0
+    })
+  })
+)
+
+/** A node that only answers; `proposalTimeoutMillis` bounds patience and drain. */
+export const layer = (options: {
+  readonly script: Script
+  readonly proposalTimeoutMillis: number
+}) =>
+  Layer.mergeAll(
+    kvStore(options.script),
+    administration,
+    QuiescenceBarrierLive.layer,
+    Layer.succeed(NodeConfig, {
+      ...NodeConfigLive.defaults,
+      proposalTimeoutMillis: options.proposalTimeoutMillis
+    })
+  )
