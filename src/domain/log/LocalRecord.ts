@@ -1,25 +1,20 @@
 /**
- * What a node keeps about itself and about its peers' openings (SPEC §3, §6): one record, replaced
- * whole, so that name, boot count and epochs are always of one moment.
+ * What a node keeps about itself and about its peers' openings (SPEC §3, §6, table `local`).
  *
- * Proof: `LocalRecord.test.ts`.
+ * What must never happen: an epoch or boot count that comes back smaller, which would repeat a nonce
+ * or let a restored disk vote. A damaged record is corruption, never "a new node". Proof:
+ * `LocalRecord.test.ts`.
  *
- * Shape of the body: `0x01 ‖ groupId(2) ‖ clusterId(16) ‖ incarnation(16) ‖ bootCount(8) ‖
- * nameLength(1) ‖ nodeName ‖ count(2) ‖ (keyId(4) ‖ epoch(2))* ‖ count(2) ‖ (incarnation(16) ‖
- * bootCount(8))*`.
+ * Shape of the body: `version 0x01 ‖ clusterId(16) ‖ bootCount(8) ‖ nodeNameLength(1) ‖ nodeName ‖
+ * incarnation(16) ‖ epochCount(2)`, then `keyId(4) ‖ epoch(2)` ascending by key, `peerCount(4)`, then
+ * `incarnation(16) ‖ bootCount(8)` ascending; a checksummed {@link Record} around it, which the group
+ * is part of.
  */
 import type * as Result from "effect/Result"
-import { ByteReader } from "../bytes/ByteReader.ts"
+import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
-import type {
-  ClusterId,
-  GroupId,
-  Incarnation,
-  KeyId,
-  LocalEpoch,
-  NodeName
-} from "../Ids.ts"
-import * as Limits from "../Limits.ts"
+import * as WriterIdentity from "../encryption/WriterIdentity.ts"
+import type { ClusterId, GroupId, Incarnation, KeyId, LocalEpoch, NodeName } from "../Ids.ts"
 import type { RecordCorrupted } from "./Errors.ts"
 import * as Record from "./Record.ts"
 
@@ -37,66 +32,70 @@ export interface LocalRecord {
   readonly peerBootCounts: ReadonlyMap<Incarnation, number>
 }
 
-const identity = (groupId: GroupId): Record.Identity => ({ label: "local", groupId })
 const version = 0x01
+const epochBytes = 6
+const peerBytes = 24
 
-/** With its checksum. */
-export function encode(record: LocalRecord): Buffer {
-  const { bootCount, clusterId, epochs, groupId, incarnation, nodeName, peerBootCounts } = record
-  const size = 48 + nodeName.length + 6 * epochs.size + 24 * peerBootCounts.size
-  const writer = ByteWriter.allocate(size)
-    .u8(version)
-    .u16(groupId)
-    .hex128(clusterId)
-    .hex128(incarnation)
-    .u64(bootCount)
-    .u8(nodeName.length)
-    .ascii(nodeName)
-    .u16(epochs.size)
+export function encode(local: LocalRecord): Buffer {
+  const epochs = [...local.epochs].sort(([a], [b]) => a - b)
+  const peers = [...local.peerBootCounts].sort(([a], [b]) => (a < b ? -1 : 1))
+  const listBytes = 6 + epochBytes * epochs.length + peerBytes * peers.length
+  const writer = ByteWriter.allocate(25 + WriterIdentity.bytesOf(local) + listBytes)
+  writer.u8(version).hex128(local.clusterId).u64(local.bootCount)
+  WriterIdentity.write(writer, local).u16(epochs.length)
   for (const [keyId, epoch] of epochs) writer.u32(keyId).u16(epoch)
-  writer.u16(peerBootCounts.size)
-  for (const [peer, count] of peerBootCounts) writer.hex128(peer).u64(count)
-  return Record.encode(identity(groupId), writer.done())
+  writer.u32(peers.length)
+  for (const [incarnation, bootCount] of peers) writer.hex128(incarnation).u64(bootCount)
+  return Record.encode(identity(local.groupId), writer.done())
 }
 
 export const decode = (
   groupId: GroupId,
-  bytes: Uint8Array
+  record: Uint8Array
 ): Result.Result<LocalRecord, RecordCorrupted> =>
-  Record.decodeAs(identity(groupId), bytes, (body) => {
-    const reader = new ByteReader("local record", body)
-    reader.version(version)
-    const groupIdFound = reader.u16() as GroupId
-    if (groupIdFound !== groupId) reader.refuse("outOfRange")
-    const clusterId = reader.hex128() as ClusterId
-    const incarnation = reader.hex128() as Incarnation
-    const bootCount = reader.u64()
-    const nodeName = reader
-      .block("u8", 1, Limits.nodeNameBytesMax)
-      .toString("latin1") as NodeName
-    return reader.end({
-      nodeName,
-      incarnation,
-      clusterId,
-      groupId,
-      bootCount,
-      epochs: readEpochs(reader),
-      peerBootCounts: readPeers(reader)
-    })
-  })
+  Record.decodeAs(identity(groupId), record, (body) => decodeBody(groupId, body))
 
-function readEpochs(reader: ByteReader): Map<KeyId, LocalEpoch> {
+function decodeBody(groupId: GroupId, body: Buffer): Decoded<LocalRecord> {
+  const reader = new ByteReader("local record", body)
+  reader.version(version)
+  const clusterId = reader.hex128() as ClusterId
+  const bootCount = reader.u64()
+  const { incarnation, nodeName } = WriterIdentity.read(reader)
+  const epochs = readEpochs(reader)
+  const peerBootCounts = readPeers(reader)
+  return reader.end({
+    nodeName,
+    incarnation,
+    clusterId,
+    groupId,
+    bootCount,
+    epochs,
+    peerBootCounts
+  })
+}
+
+function readEpochs(reader: ByteReader): ReadonlyMap<KeyId, LocalEpoch> {
   const epochs = new Map<KeyId, LocalEpoch>()
-  for (let left = reader.count("u16", 6); left > 0; left -= 1) {
-    epochs.set(reader.u32() as KeyId, reader.u16() as LocalEpoch)
+  let previous = 0
+  for (let left = reader.count("u16", epochBytes); left > 0 && !reader.isRefused; left--) {
+    const keyId = reader.within("u32", 1, 0xffffffff) as KeyId
+    if (keyId <= previous) reader.refuse("notCanonical")
+    previous = keyId
+    epochs.set(keyId, reader.u16() as LocalEpoch)
   }
   return epochs
 }
 
-function readPeers(reader: ByteReader): Map<Incarnation, number> {
-  const peers = new Map<Incarnation, number>()
-  for (let left = reader.count("u16", 24); left > 0; left -= 1) {
-    peers.set(reader.hex128() as Incarnation, reader.u64())
+function readPeers(reader: ByteReader): ReadonlyMap<Incarnation, number> {
+  const bootCounts = new Map<Incarnation, number>()
+  let previous = ""
+  for (let left = reader.count("u32", peerBytes); left > 0 && !reader.isRefused; left--) {
+    const incarnation = reader.hex128() as Incarnation
+    if (incarnation <= previous) reader.refuse("notCanonical")
+    previous = incarnation
+    bootCounts.set(incarnation, reader.u64())
   }
-  return peers
+  return bootCounts
 }
+
+const identity = (groupId: GroupId): Record.Identity => ({ label: "local", groupId })
