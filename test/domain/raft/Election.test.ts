@@ -81,6 +81,17 @@ describe("pre-vote (§9.6)", () => {
     expect(node.receive(preVote(2, 2, at(1, 1)))).toMatchObject([{ term: 2, granted: true }])
   })
 
+  it("is refused within a term whose leader is known, or in which the vote is spent", () => {
+    const led = new Node(options)
+    led.receive(heartbeat(2, 1))
+    expect(led.receive(preVote(3, 1))).toMatchObject([{ granted: false }])
+    const voted = new Node({ ...options, hardState: { term: term(1), vote: member(2) } })
+    expect(voted.receive(preVote(3, 1))).toMatchObject([{ granted: false }])
+    expect(voted.receive(preVote(2, 1))).toMatchObject([{ granted: true }])
+    const fresh = new Node({ ...options, hardState: { term: term(1) } })
+    expect(fresh.receive(preVote(3, 1))).toMatchObject([{ granted: true }])
+  })
+
   it("of an earlier term is answered, so that the candidate learns of the later one", () => {
     const node = new Node({ ...options, hardState: { term: term(5) } })
     expect(node.receive(preVote(2, 3))).toMatchObject([
@@ -183,6 +194,26 @@ describe("check-quorum (§6.2)", () => {
       expect(new Node({ hardState: { term: term(5) } }).receive(heartbeat(2, 3))).toEqual([])
     }
   )
+})
+
+describe("a vote", () => {
+  it("gives the candidate a whole time-out before the voter campaigns itself", () => {
+    const node = new Node({ hardState: { term: term(1) } })
+    node.tick(9)
+    expect(node.receive(vote(2, 1))).toMatchObject([{ granted: true }])
+    node.tick(9)
+    expect(node.status.role).toBe("Follower")
+    node.tick()
+    expect(node.status.role).toBe("Candidate")
+  })
+
+  it("that is refused gives nothing", () => {
+    const node = new Node({ hardState: { term: term(1) }, stored: entriesFrom(1, 1) })
+    node.tick(9)
+    expect(node.receive(vote(2, 1))).toMatchObject([{ granted: false }])
+    node.tick()
+    expect(node.status.role).toBe("Candidate")
+  })
 })
 
 describe("who may campaign", () => {

@@ -127,6 +127,19 @@ describe("Progress", () => {
     expect(progress.canLearnCommit(index(10))).toBe(false)
   })
 
+  it("takes a commit index for lost with the appends that carried it", () => {
+    const progress = progressAt(4, 9)
+    progress.commitIndexSent(index(8))
+    expect(progress.canLearnCommit(index(9))).toBe(false)
+    expect(progress.rejected(index(8), index(5))).toBe(true)
+    progress.commitIndexSent(index(4))
+    expect(progress.canLearnCommit(index(9))).toBe(true)
+    progress.commitIndexSent(index(8))
+    progress.becomeProbe()
+    expect(progress.matched(index(6))).toBe(true)
+    expect(progress.canLearnCommit(index(8))).toBe(true)
+  })
+
   it("keeps match below next, whatever happens", () => {
     for (let seed = 0; seed < 500; seed++) {
       const random = Random.make(seed)

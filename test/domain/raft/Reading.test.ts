@@ -88,6 +88,13 @@ describe("readIndex", () => {
     expect(answers(node)).toHaveLength(2)
   })
 
+  it("a single voter does not trouble its learners with it", () => {
+    const node = new Node({ voters: [1], learners: [2] }).lead()
+    node.raft.readIndex(1n)
+    expect(only("Heartbeat", node.work())).toEqual([])
+    expect(answers(node)).toHaveLength(1)
+  })
+
   it("is asked of the leader by any member, learners included", () => {
     const nodes = [...cluster(3, { learners: [4] }), new Node({ id: member(4), learners: [4] })]
     nodes[0]!.raft.campaign()
