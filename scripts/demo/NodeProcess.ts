@@ -1,0 +1,137 @@
+/**
+ * A real node in a process of its own: started, killed, restarted as an operator would.
+ *
+ * No child process outlives its scope: it is killed when the scope closes, and when this process exits
+ * for whatever reason it can still act on.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { join } from "node:path"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Endpoint from "../../src/domain/api/Endpoint.ts"
+
+/** A sealog process did not do what it should have. */
+export class ProcessFailure extends Data.TaggedError("ProcessFailure")<{
+  readonly command: string
+  readonly reason: string
+}> {
+  override get message() {
+    return `${this.command}: ${this.reason}`
+  }
+}
+
+export interface Ended {
+  /** `null` if a signal ended it. */
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const program = join(import.meta.dirname, "../../src/main.ts")
+const readyMillisMax = 20_000
+const endMillisMax = 20_000
+
+/** One `sealog` process; killed with SIGKILL when the scope closes, if it still runs. */
+export const start = (commandArguments: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => running(commandArguments)),
+    // Waits until it is gone: whoever removes its directory next must be alone with it.
+    ({ end, kill }) =>
+      Effect.andThen(
+        Effect.sync(() => kill("SIGKILL")),
+        Effect.ignore(end)
+      )
+  )
+
+export type Running = ReturnType<typeof running>
+
+const running = (commandArguments: ReadonlyArray<string>) => {
+  const child = spawn(process.execPath, [program, ...commandArguments], {
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+  const killWithUs = () => child.kill("SIGKILL")
+  process.on("exit", killWithUs)
+  const output = { stdout: "", stderr: "" }
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    output.stdout += text
+  })
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    output.stderr += text
+  })
+  let ended: Ended | undefined
+  child.once("close", (code, signal) => {
+    ended = { code, signal, ...output }
+    process.off("exit", killWithUs)
+  })
+  const command = `sealog ${commandArguments[0]}`
+  const failure = (reason: string) => new ProcessFailure({ command, reason })
+
+  const end = Effect.callback<Ended>((resume) => {
+    if (ended !== undefined) return resume(Effect.succeed(ended))
+    child.once("close", (code, signal) => resume(Effect.succeed({ code, signal, ...output })))
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: endMillisMax,
+      orElse: () => Effect.fail(failure(`has not ended within ${endMillisMax} ms`))
+    })
+  )
+  return {
+    /** Returns when the process has ended and all it printed is read. */
+    end,
+    kill: (signal: NodeJS.Signals) => child.kill(signal),
+    /** The first line on stdout. */
+    firstLine: firstLineOf(child, output).pipe(
+      Effect.raceFirst(
+        Effect.flatMap(end, ({ stderr }) =>
+          Effect.fail(failure(`ended before it was ready: ${stderr.trim()}`))
+        )
+      ),
+      Effect.timeoutOrElse({
+        duration: readyMillisMax,
+        orElse: () => Effect.fail(failure(`is not ready after ${readyMillisMax} ms`))
+      })
+    ),
+    failure
+  }
+}
+
+const firstLineOf = (child: ChildProcess, output: { readonly stdout: string }) =>
+  Effect.callback<string>((resume) => {
+    const look = () => {
+      const end = output.stdout.indexOf("\n")
+      if (end < 0) return
+      child.stdout?.off("data", look)
+      resume(Effect.succeed(output.stdout.slice(0, end)))
+    }
+    child.stdout?.on("data", look)
+    look()
+    return Effect.sync(() => child.stdout?.off("data", look))
+  })
+
+/** Runs one command to its end. */
+export const run = (...commandArguments: ReadonlyArray<string>) =>
+  Effect.scoped(Effect.flatMap(start(commandArguments), ({ end }) => end))
+
+export interface ServeOptions {
+  readonly directory: string
+  readonly nodeName: string
+  readonly kekFile?: string
+  readonly listen?: string
+}
+
+/** A node that serves. */
+export const serve = Effect.fnUntraced(function* (options: ServeOptions) {
+  const { directory, kekFile, listen = "127.0.0.1:0", nodeName } = options
+  const kek = kekFile === undefined ? [] : ["--kek-file", kekFile]
+  const node = yield* start([
+    "serve",
+    ...["--data-dir", directory, "--name", nodeName, "--listen", listen],
+    ...kek
+  ])
+  const line = yield* node.firstLine
+  const ready = JSON.parse(line) as { readonly ready: boolean; readonly listen: string }
+  const endpoint = Endpoint.parse(ready.listen)
+  if (endpoint === undefined) return yield* node.failure(`printed ${line} when it was ready`)
+  return { ...node, endpoint, address: ready.listen, readyLine: line }
+})
