@@ -39,7 +39,10 @@ const make = Effect.gen(function* () {
   yield* guardAppliedIndex(state)
   const { keys } = state.sidecar
   if (keys.length > 0 && !keystore.hasKek) {
-    return yield* new KekUnavailable({ source: (yield* KekProvider).source, reason: "notConfigured" })
+    return yield* new KekUnavailable({
+      source: (yield* KekProvider).source,
+      reason: "notConfigured"
+    })
   }
   if (keys.length > 0) yield* keystore.unwrap(keys)
 

@@ -62,7 +62,7 @@ const makePropose = Effect.gen(function* () {
     answer: (position: number) => Effect.Effect<Uint8Array, ProposeFailure>
   ) => {
     barrier.settle({ count: batch.length, term: batch[0]!.term })
-    batch.forEach(({ resume }, position) => resume(answer(position)))
+    for (const [position, { resume }] of batch.entries()) resume(answer(position))
   }
   const onEvent = (batch: ReadonlyArray<Admitted>) => (event: ProposalEvent) => {
     if (event._tag === "TermLeft") return

@@ -39,128 +39,155 @@ interface Preflight {
 
 type Ended = Deferred.Deferred<Machine.CutoverEnd>
 
-const make = Effect.gen(function* () {
-  const applier = yield* Applier
-  const barrier = yield* QuiescenceBarrier
-  const config = yield* NodeConfig
-  const engine = yield* RaftEngine
-  const gate = yield* CapabilityGate
-  const wrapFlag = yield* WrapFlag
+/** The machine of this node, its actions carried out, and the end of the run it is in. */
+class CutoverRun {
+  state: Machine.CutoverState = Machine.idle
+  private ended: Ended | undefined
+  private readonly barrier: QuiescenceBarrier["Service"]
+  private readonly wrapFlag: WrapFlag["Service"]
 
-  let state: Machine.CutoverState = Machine.idle
-  let ended: Ended | undefined
+  constructor(barrier: QuiescenceBarrier["Service"], wrapFlag: WrapFlag["Service"]) {
+    this.barrier = barrier
+    this.wrapFlag = wrapFlag
+  }
 
-  /** Runs one event through the machine; `ProposeMarker` is carried out by the program itself. */
-  const dispatch = (event: Machine.CutoverEvent) => {
-    const transition = Machine.transition(state, event)
-    state = transition.state
-    for (const action of transition.actions) {
-      switch (action._tag) {
-        case "CloseBarrier":
-          barrier.close()
-          break
-        case "OpenBarrier":
-          barrier.open()
-          break
-        case "SetWrapFlag":
-          wrapFlag.set("cutoverProgram")
-          break
-        case "End":
-          invariant(ended !== undefined, "a run that ends has begun")
-          Deferred.doneUnsafe(ended, Exit.succeed(action.end))
-          ended = undefined
-          break
-        case "ProposeMarker":
-          break
+  begin(term: Term, ended: Ended): void {
+    this.ended = ended
+    this.dispatch(ended, { _tag: "Started", term })
+  }
+
+  /**
+   * An event of one run; what comes after its end concerns no later run. `ProposeMarker` is carried
+   * out by the program, if {@link isAppending} then.
+   */
+  dispatch(run: Ended, event: Machine.CutoverEvent): void {
+    if (this.ended !== run) return
+    const transition = Machine.transition(this.state, event)
+    this.state = transition.state
+    for (const action of transition.actions) this.carryOut(action)
+  }
+
+  /** Is this the run in hand, and its marker to be proposed? */
+  isAppending(run: Ended): boolean {
+    return this.ended === run && this.state._tag === "Appending"
+  }
+
+  markerEvent(run: Ended, event: ProposalEvent): void {
+    if (event._tag === "Applied") {
+      this.dispatch(run, { _tag: "MarkerApplied", outcome: markerOutcomeOf(event) })
+    } else {
+      this.dispatch(run, { _tag: "TermLeft" })
+    }
+  }
+
+  private carryOut(action: Machine.CutoverAction): void {
+    switch (action._tag) {
+      case "CloseBarrier":
+        return this.barrier.close()
+      case "OpenBarrier":
+        return this.barrier.open()
+      case "SetWrapFlag":
+        return this.wrapFlag.set("cutoverProgram")
+      case "ProposeMarker":
+        return
+      case "End": {
+        const { ended } = this
+        invariant(ended !== undefined, "a run that ends has begun")
+        this.ended = undefined
+        Deferred.doneUnsafe(ended, Exit.succeed(action.end))
       }
     }
   }
+}
 
-  /** Of the marker of one run; what comes after its end concerns no later run. */
-  const onMarkerEvent = (run: Ended) => (event: ProposalEvent) => {
-    if (ended !== run) return
-    switch (event._tag) {
-      case "Applied":
-        return dispatch({ _tag: "MarkerApplied", outcome: markerOutcomeOf(event) })
-      case "Superseded":
-      case "TermLeft":
-      case "Stopped":
-        return dispatch({ _tag: "TermLeft" })
-    }
-  }
+const make = Effect.gen(function* () {
+  const applier = yield* Applier
+  const barrier = yield* QuiescenceBarrier
+  const engine = yield* RaftEngine
+  const config = yield* NodeConfig
+  const run = new CutoverRun(barrier, yield* WrapFlag)
+  const preflight = yield* makePreflight(run)
+  const steps = yield* makeSteps(run)
 
-  /** Everything that can refuse without a side effect, in the order of SPEC §12. */
-  const preflight = Effect.gen(function* () {
-    if (Machine.isInFlight(state)) return yield* new CutoverInFlight({})
+  const enableRaftEnvelope = Effect.gen(function* () {
+    const ready = yield* preflight
+    if (ready === undefined) return wasAlreadyActive(applier)
+    return yield* resultOf(yield* steps(ready), { barrier, engine, config })
+  })
+  return Cutover.of({ enableRaftEnvelope, state: () => run.state })
+})
+
+/** Everything that can refuse without a side effect, in the order of SPEC §12. */
+const makePreflight = Effect.fnUntraced(function* (run: CutoverRun) {
+  const applier = yield* Applier
+  const engine = yield* RaftEngine
+  const gate = yield* CapabilityGate
+  const { registrationTimeoutMillis } = yield* NodeConfig
+  const registered = Effect.timeoutOrElse(engine.sealingReady, {
+    duration: registrationTimeoutMillis,
+    orElse: () => Effect.fail(new LeaderNotReady({ awaits: "registration" }))
+  })
+  return Effect.gen(function* () {
+    if (Machine.isInFlight(run.state)) return yield* new CutoverInFlight({})
     const intake = engine.intake()
-    if (intake._tag === "Shut") return yield* intake.reason
+    if (intake._tag === "Shut") return yield* Effect.fail(intake.reason)
     const { active, raftEnvelopeCutoverIndex, storageEnvelopeIndex } = applier.sidecar
     if (raftEnvelopeCutoverIndex !== 0) return undefined
     if (active.raft === 0) return yield* new EncryptionNotBootstrapped({})
     if (storageEnvelopeIndex === 0) return yield* new StorageEnvelopeNotEnabled({})
     yield* gate.check
-    yield* engine.sealingReady.pipe(
-      Effect.timeoutOrElse({
-        duration: config.registrationTimeoutMillis,
-        orElse: () => Effect.fail(new LeaderNotReady({ awaits: "registration" }))
-      })
-    )
-    if (Machine.isInFlight(state) || engine.markerCounts()) return yield* new CutoverInFlight({})
+    yield* registered
+    if (Machine.isInFlight(run.state) || engine.markerCounts())
+      return yield* new CutoverInFlight({})
     return { term: intake.term, raftKeyId: active.raft }
   })
+})
 
-  /** Steps 1 and 2. Freely interruptible: whatever ends the wait before the marker opens the barrier. */
-  const closeAndDrain = (term: Term) =>
-    Effect.suspend(() => {
-      dispatch({ _tag: "Started", term })
-      return barrier.drained
-    }).pipe(
+/** The steps of SPEC §12, from closing the barrier to the end of the run. */
+const makeSteps = Effect.fnUntraced(function* (run: CutoverRun) {
+  const barrier = yield* QuiescenceBarrier
+  const engine = yield* RaftEngine
+  const { cutoverTimeoutMillis, drainTimeoutMillis } = yield* NodeConfig
+
+  /** Step 2. Freely interruptible: whatever ends the wait before the marker opens the barrier. */
+  const drained = (ended: Ended) =>
+    barrier.drained.pipe(
       Effect.timeoutOrElse({
-        duration: config.drainTimeoutMillis,
-        orElse: () => Effect.sync(() => dispatch({ _tag: "DrainTimedOut" }))
+        duration: drainTimeoutMillis,
+        orElse: () => Effect.sync(() => run.dispatch(ended, { _tag: "DrainTimedOut" }))
       }),
-      Effect.onInterrupt(() => Effect.sync(() => dispatch({ _tag: "Interrupted" })))
+      Effect.onInterrupt(() => Effect.sync(() => run.dispatch(ended, { _tag: "Interrupted" })))
     )
-
   /** Step 3. Uninterruptible, so that the machine learns whether the marker is in the log. */
-  const proposeMarker = ({ raftKeyId, term }: Preflight, run: Ended) =>
-    engine
-      .propose({
+  const proposeMarker = ({ raftKeyId, term }: Preflight, ended: Ended) =>
+    Effect.match(
+      engine.propose({
         body: Command.encode({ _tag: "EnableRaftEnvelope", raftKeyId }),
         term,
         toBeSealed: false,
-        onEvent: onMarkerEvent(run)
-      })
-      .pipe(
-        Effect.match({
-          onSuccess: ({ index }) => dispatch({ _tag: "MarkerAppended", index }),
-          onFailure: () => dispatch({ _tag: "MarkerRefused" })
-        })
-      )
-
-  const run = (ready: Preflight) =>
+        onEvent: (event) => run.markerEvent(ended, event)
+      }),
+      {
+        onSuccess: ({ index }) => run.dispatch(ended, { _tag: "MarkerAppended", index }),
+        onFailure: () => run.dispatch(ended, { _tag: "MarkerRefused" })
+      }
+    )
+  return (ready: Preflight) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
-        const outcome = yield* Deferred.make<Machine.CutoverEnd>()
-        ended = outcome
-        yield* restore(closeAndDrain(ready.term))
-        dispatch({ _tag: "Drained" })
-        if (state._tag === "Appending") yield* proposeMarker(ready, outcome)
-        return yield* restore(Deferred.await(outcome)).pipe(
+        const ended: Ended = yield* Deferred.make<Machine.CutoverEnd>()
+        run.begin(ready.term, ended)
+        yield* restore(drained(ended))
+        run.dispatch(ended, { _tag: "Drained" })
+        if (run.isAppending(ended)) yield* proposeMarker(ready, ended)
+        return yield* restore(Deferred.await(ended)).pipe(
           Effect.timeoutOrElse({
-            duration: config.cutoverTimeoutMillis,
+            duration: cutoverTimeoutMillis,
             orElse: () => Effect.fail(new CutoverOutcomeUnknown({}))
           })
         )
       })
     )
-
-  const enableRaftEnvelope = Effect.gen(function* () {
-    const ready = yield* preflight
-    if (ready === undefined) return wasAlreadyActive(applier)
-    return yield* resultOf(yield* run(ready), { barrier, engine, config })
-  })
-  return Cutover.of({ enableRaftEnvelope, state: () => state })
 })
 
 function markerOutcomeOf(

@@ -60,9 +60,7 @@ const makeBootstrap = Effect.gen(function* () {
     taken.add(storage.keyId)
     const raft = yield* keystore.draw({ purpose: "raft", clusterId, taken })
     const writers = [{ nodeName, incarnation }]
-    yield* coordinator.administer(
-      Command.encode({ _tag: "Bootstrap", storage, raft, writers })
-    )
+    yield* coordinator.administer(Command.encode({ _tag: "Bootstrap", storage, raft, writers }))
   })
 })
 

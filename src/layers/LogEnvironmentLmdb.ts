@@ -61,7 +61,10 @@ const openEnvironment = Effect.fnUntraced(function* (options: LogEnvironmentOpti
 })
 
 /** The writer of one environment: after a failure nothing is written any more. */
-function makeWriter(): (operation: string, put: () => Promise<unknown>) => Effect.Effect<void, LogWriteFailure> {
+function makeWriter(): (
+  operation: string,
+  put: () => Promise<unknown>
+) => Effect.Effect<void, LogWriteFailure> {
   let failure: LogWriteFailure | undefined
   return (operation, put) =>
     Effect.suspend(() =>

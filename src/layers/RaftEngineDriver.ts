@@ -146,6 +146,7 @@ export class RaftEngineDriver {
     const isCutOver = this.parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
     this.guard.applied(entry.index, { isCutOver })
     if (entry.kind === "noop") this.leadership.noopApplied(entry.term)
+    if (outcome._tag === "Registration" && isRefused(outcome.outcome)) this.renounce(entry)
     const id = entry.kind === "normal" ? ProposalEnvelope.proposalIdOf(entry.data) : undefined
     this.pending.applied(entry, id, outcome)
   }
@@ -178,6 +179,11 @@ export class RaftEngineDriver {
     if (proposed._tag !== "Appended") this.leadership.registrationRefused()
   }
 
+  /** This node can never seal in this opening, so it must not lead: it follows (SPEC §6). */
+  cannotRegister(): void {
+    this.parts.raft.renounceCandidacy()
+  }
+
   /** Nothing is applied or answered any more; everybody who waits is told. */
   stop(reason: string): void {
     this.stopReason = reason
@@ -194,6 +200,11 @@ export class RaftEngineDriver {
   refuse(input: Input): void {
     const stopped = Effect.fail(new NodeStopped({ reason: this.stopReason ?? "shut down" }))
     if (input._tag !== "Tick") input.resume(stopped)
+  }
+
+  /** A refused registration of this term is this leader's own: its disk is an old or cloned one. */
+  private renounce({ term }: Entry): void {
+    if (this.leadership.isLeader && this.leadership.term === term) this.cannotRegister()
   }
 
   private propose(proposal: Proposal, resume: AppendResume): void {
@@ -309,5 +320,8 @@ export class RaftEngineDriver {
     this.awaitingSealing = []
   }
 }
+
+const isRefused = ({ _tag }: WriterRegistry.RegisterOutcome): boolean =>
+  _tag === "LocalEpochRollback" || _tag === "WriterIdsExhausted"
 
 type AppendResume = Resume<Position, ProposeRejection>

@@ -184,8 +184,13 @@ const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machiner
     })
     const keyId = driver.keyToRegister()
     if (keyId === undefined) return
-    const epoch = yield* opening.epochFor(keyId)
-    yield* attempt(() => driver.register(keyId, epoch))
+    yield* Effect.matchEffect(opening.epochFor(keyId), {
+      onSuccess: (epoch) => attempt(() => driver.register(keyId, epoch)),
+      onFailure: (error) =>
+        error._tag === "LocalEpochExhausted"
+          ? Effect.sync(() => driver.cannotRegister())
+          : Effect.fail(error)
+    })
   })
 })
 
@@ -199,7 +204,7 @@ const makeApply = Effect.fnUntraced(function* (driver: RaftEngineDriver) {
     let rest = entries
     while (rest.length > 0) {
       const run = yield* attempt(() => applier.apply(rest))
-      run.outcomes.forEach((outcome, offset) => driver.answer(rest[offset]!, outcome))
+      for (const [offset, outcome] of run.outcomes.entries()) driver.answer(rest[offset]!, outcome)
       if (run.failure !== undefined) return yield* Effect.fail(run.failure)
       rest = rest.slice(run.outcomes.length)
       if (run.missingKeys.length === 0) continue

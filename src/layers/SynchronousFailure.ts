@@ -10,7 +10,7 @@ import { LogCorrupted, RecordCorrupted } from "../domain/log/Errors.ts"
 import { StateWriteFailure } from "../domain/state/Errors.ts"
 import type { EngineFailure } from "../services/EngineFailure.ts"
 
-type Thrown = Exclude<EngineFailure, { readonly _tag: "LogWriteFailure" | "LocalEpochExhausted" }>
+type Thrown = Exclude<EngineFailure, { readonly _tag: "LogWriteFailure" }>
 
 const isThrown = (error: unknown): error is Thrown =>
   error instanceof LogCorrupted ||

@@ -9,7 +9,7 @@ import type { SidecarOutcome } from "../domain/encryption/SidecarState.ts"
 import type { ProposalSuperseded, ProposalTimedOut, SpaceLow } from "../domain/engine/Errors.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
 
-/** Everything a caller of `propose` must be ready for; only `ProposalTimedOut` and `NodeStopped` leave the outcome open. */
+/** Of these only `ProposalTimedOut` and `NodeStopped` leave open whether the proposal is applied. */
 export type ProposeFailure = ProposeRejection | ProposalSuperseded | ProposalTimedOut | SpaceLow
 
 export class Coordinator extends Context.Service<

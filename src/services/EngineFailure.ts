@@ -1,6 +1,5 @@
 /** Everything that stops the engine for good. A restart, under a mended cause, replays from there. */
 import type { ApplyFailure } from "../domain/apply/Errors.ts"
-import type { LocalEpochExhausted } from "../domain/encryption/Errors.ts"
 import type { LogCorrupted, LogWriteFailure, RecordCorrupted } from "../domain/log/Errors.ts"
 import type { StateWriteFailure } from "../domain/state/Errors.ts"
 
@@ -10,4 +9,3 @@ export type EngineFailure =
   | LogWriteFailure
   | RecordCorrupted
   | StateWriteFailure
-  | LocalEpochExhausted

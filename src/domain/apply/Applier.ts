@@ -23,7 +23,7 @@ import type { Position } from "../raft/Position.ts"
 import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
 import { ApplyFailed, type ApplyFailure, isApplyFailure } from "./Errors.ts"
 import type { AppliedOutcome } from "./Outcome.ts"
-import { ReplicatedState } from "./ReplicatedState.ts"
+import type { ReplicatedState } from "./ReplicatedState.ts"
 import * as SealedValueStore from "./SealedValueStore.ts"
 
 /** What an applier works with. */

@@ -8,8 +8,8 @@
  * Proof: `SealedValueStore.test.ts`.
  */
 import * as Result from "effect/Result"
-import * as Nonce from "../encryption/Nonce.ts"
 import type { KeyLookup } from "../encryption/Envelope.ts"
+import * as Nonce from "../encryption/Nonce.ts"
 import * as Sidecar from "../encryption/SidecarState.ts"
 import * as StorageEnvelope from "../encryption/StorageEnvelope.ts"
 import type { GroupId, Revision } from "../Ids.ts"

@@ -36,7 +36,7 @@ export function admit(
   return term === inTerm.term ? { ...inTerm, inflightCount: inTerm.inflightCount + 1 } : inTerm
 }
 
-/** User proposals of `term` were applied or have definitely failed; those of an earlier term are forgotten. */
+/** User proposals were applied or have definitely failed; those of an earlier term are forgotten. */
 export function settle(
   barrier: Barrier,
   { count, term }: { readonly count: number; readonly term: Term }
