@@ -2,7 +2,7 @@
  * `sealog log dump` and `sealog sidecar dump`: what is on the disk of a stopped node.
  *
  * Offline and read-only: a directory in use is refused. Wrapped keys may be printed, key bytes must
- * never be. Proof: `test/e2e/Dump.test.ts`.
+ * never be. Proof: `test/e2e/Admin.test.ts`.
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"

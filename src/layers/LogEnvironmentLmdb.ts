@@ -18,6 +18,7 @@ import { LogCorrupted, LogWriteFailure } from "../domain/log/Errors.ts"
 import * as HardStateRecord from "../domain/log/HardStateRecord.ts"
 import * as LocalRecord from "../domain/log/LocalRecord.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
+import * as EntrySize from "../domain/raft/Entry.ts"
 import * as HardState from "../domain/raft/HardState.ts"
 import { DataDirectoryFailure } from "../domain/state/Errors.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
@@ -112,7 +113,7 @@ class EntryTable {
     let bytes = 0
     for (let index = from; index < until; index = (index + 1) as LogIndex) {
       const entry = this.read(index)
-      bytes += entry.data.length + EntryRecord.overheadBytes
+      bytes += EntrySize.bytesOf(entry)
       if (found.length > 0 && bytes > bytesMax) break
       found.push(entry)
     }

@@ -1,0 +1,135 @@
+/**
+ * The disk of a node that has none: what the memory stores write to, and what survives a crash.
+ *
+ * It outlives the layers over it, so that a test can crash a node and open it again. It holds the
+ * same bytes as the files would, checksums included. Its crash model is that of SPEC §8: the log keeps
+ * every write that has returned; the state keeps some prefix of its commits that is at least what was
+ * flushed. Deterministic: no time and no chance of its own.
+ * Proof: `test/contracts/`, run by `test/layers/MemoryStores.test.ts`.
+ */
+import { invariant } from "../domain/Invariant.ts"
+import { type KeyRange, type Row, type Table, tables } from "../domain/state/StateTransaction.ts"
+
+/** One change of one key; `undefined` removes it. */
+export interface Change {
+  readonly table: Table
+  readonly key: string
+  readonly value: Buffer | undefined
+}
+
+/** Commits that wait for a flush at most; then everything is flushed, as the page cache would. */
+const unflushedCommitsMax = 64
+
+/** Keys as strings of one byte per character: their order is that of unsigned bytes. */
+export const keyText = (key: Uint8Array): string =>
+  Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1")
+
+/** One table in key order. */
+export class SortedTable {
+  private readonly values = new Map<string, Buffer>()
+  private keys: Array<string> = []
+
+  get(key: string): Buffer | undefined {
+    return this.values.get(key)
+  }
+
+  set(key: string, value: Buffer | undefined): void {
+    const at = this.position(key)
+    if (value === undefined) {
+      if (this.values.delete(key)) this.keys.splice(at, 1)
+      return
+    }
+    if (!this.values.has(key)) this.keys.splice(at, 0, key)
+    this.values.set(key, value)
+  }
+
+  range({ from, limit, until }: KeyRange): ReadonlyArray<Row> {
+    const first = from === undefined ? 0 : this.position(keyText(from))
+    const end = until === undefined ? this.keys.length : this.position(keyText(until))
+    const last = Math.min(end, first + (limit ?? this.keys.length))
+    return this.keys.slice(first, Math.max(first, last)).map((key) => ({
+      key: Buffer.from(key, "latin1"),
+      value: Buffer.from(this.values.get(key)!)
+    }))
+  }
+
+  copy(): SortedTable {
+    const copy = new SortedTable()
+    copy.keys = [...this.keys]
+    for (const [key, value] of this.values) copy.values.set(key, value)
+    return copy
+  }
+
+  /** The position of the key, or where it would stand. */
+  private position(key: string): number {
+    let low = 0
+    let high = this.keys.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.keys[middle]! < key) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
+
+type Tables = Record<Table, SortedTable>
+
+const emptyTables = (): Tables => ({
+  kv: new SortedTable(),
+  sidecar: new SortedTable(),
+  writers: new SortedTable(),
+  members: new SortedTable(),
+  sessions: new SortedTable(),
+  applied: new SortedTable()
+})
+
+export class MemoryDisk {
+  /** Records of the log environment, durable as soon as they are here. */
+  readonly entries = new Map<number, Buffer>()
+  readonly meta = new Map<string, Buffer>()
+  local: Buffer | undefined = undefined
+  /** What the state's readers see. */
+  tables: Tables = emptyTables()
+  /** Is it open? A disk has one opening at a time, as a directory has. */
+  isOpen = false
+  /** Thrown by the next write to the log, or commit of the state; that store is broken from then on. */
+  nextLogFault: Error | undefined = undefined
+  nextStateFault: Error | undefined = undefined
+  private flushed: Tables = emptyTables()
+  private unflushed: Array<ReadonlyArray<Change>> = []
+
+  /** Commits of the state that a crash may lose. */
+  get unflushedCommits(): number {
+    return this.unflushed.length
+  }
+
+  /** One atomic commit of the state. */
+  commit(changes: ReadonlyArray<Change>): void {
+    for (const { key, table, value } of changes) this.tables[table].set(key, value)
+    this.unflushed.push(changes)
+    if (this.unflushed.length > unflushedCommitsMax) this.flush()
+  }
+
+  flush(): void {
+    for (const changes of this.unflushed) {
+      for (const { key, table, value } of changes) this.flushed[table].set(key, value)
+    }
+    this.unflushed = []
+  }
+
+  /**
+   * The power goes: of the commits that were not flushed the first `keptCommits` survive. Faults are
+   * gone, and the disk can be opened again.
+   */
+  crash({ keptCommits }: { readonly keptCommits: number }): void {
+    invariant(keptCommits <= this.unflushed.length, "no more commits survive than there were")
+    this.unflushed = this.unflushed.slice(0, keptCommits)
+    this.flush()
+    this.tables = emptyTables()
+    for (const table of tables) this.tables[table] = this.flushed[table].copy()
+    this.nextLogFault = undefined
+    this.nextStateFault = undefined
+    this.isOpen = false
+  }
+}
