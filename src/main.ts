@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command line. No logic: each command lives in `layers/Command*.ts`.
  *

@@ -1,45 +1,105 @@
 /**
- * The exclusive lock on a data directory, for as long as the layer lives (SPEC §8).
+ * The exclusive lock on a data directory, held for the scope (SPEC §8).
  *
- * A transaction of the runtime's own SQLite on the file `LOCK`: a lock of the kernel, which goes with
- * the process however it dies, and which refuses a second opening in the same process too. What must
- * never happen: two openings of one directory. Proof: `test/layers/DataDirectoryLock.test.ts`.
+ * Why it exists: LMDB lets two processes write one environment, and two nodes that share one identity
+ * would vote twice and repeat nonces. The lock is the kernel's (fcntl, taken by SQLite on the file
+ * `LOCK`), so it ends with the process however it dies; SQLite also refuses a second opening inside
+ * the same process, which fcntl alone would grant.
+ *
+ * What must never happen here: opening and closing `LOCK` by other means in this process. POSIX drops
+ * all of a process's locks on a file when *any* of its descriptors is closed.
+ * Proof: `test/layers/DataDirectoryLock.test.ts`, with real processes.
  */
-import { mkdirSync } from "node:fs"
-import { join, resolve } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import { fsyncSync, closeSync, mkdirSync, openSync, realpathSync } from "node:fs"
+import { dirname, join } from "node:path"
+import type { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { DataDirectoryFailure, DataDirectoryLocked } from "../domain/state/Errors.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
 
-const sqliteBusy = 5
-
-function acquire(path: string): DatabaseSync {
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  const database = new DatabaseSync(join(path, "LOCK"))
-  database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")
-  return database
+export interface Options {
+  /** Created (mode 0700) if it is missing. */
+  readonly directory: string
 }
 
-const isBusy = (error: unknown): boolean =>
-  error instanceof Error && "errcode" in error && error.errcode === sqliteBusy
-
-const make = Effect.fnUntraced(function* ({ directory }: { readonly directory: string }) {
-  const path = resolve(directory)
-  yield* Effect.acquireRelease(
-    Effect.try({
-      try: () => acquire(path),
-      catch: (cause) =>
-        isBusy(cause)
-          ? new DataDirectoryLocked({ directory: path })
-          : new DataDirectoryFailure({ directory: path, operation: "lock", cause })
-    }),
-    (database) => Effect.sync(() => database.close())
+/** Fails with `DataDirectoryLocked` at once, never waits. */
+export const layer = (
+  options: Options
+): Layer.Layer<DataDirectory, DataDirectoryLocked | DataDirectoryFailure> =>
+  Layer.effect(
+    DataDirectory,
+    Effect.gen(function* () {
+      const path = yield* create(options.directory)
+      yield* Effect.acquireRelease(lock(path), (database) => Effect.sync(() => database.close()))
+      return DataDirectory.of({ path })
+    })
   )
-  return DataDirectory.of({ path })
-})
 
-/** Creates the directory, mode 0700, if there is none. */
-export const layer = (options: { readonly directory: string }) =>
-  Layer.effect(DataDirectory, make(options))
+/** SQLITE_BUSY, without the extension bits. */
+const busy = 5
+
+const create = (directory: string): Effect.Effect<string, DataDirectoryFailure> =>
+  Effect.try({
+    try: () => {
+      const created = mkdirSync(directory, { recursive: true, mode: 0o700 })
+      const path = realpathSync(directory)
+      if (created !== undefined) syncNewDirectories(dirname(realpathSync(created)), path)
+      return path
+    },
+    catch: (cause) => new DataDirectoryFailure({ directory, operation: "create", cause })
+  })
+
+const lock = (
+  directory: string
+): Effect.Effect<DatabaseSync, DataDirectoryLocked | DataDirectoryFailure> =>
+  Effect.try({
+    try: () => {
+      const { DatabaseSync } = loadSqlite()
+      const database = new DatabaseSync(join(directory, "LOCK"))
+      try {
+        database.exec("PRAGMA busy_timeout=0; PRAGMA journal_mode=DELETE; BEGIN EXCLUSIVE")
+        return database
+      } catch (cause) {
+        database.close()
+        throw cause
+      }
+    },
+    catch: (cause) =>
+      isBusy(cause)
+        ? new DataDirectoryLocked({ directory })
+        : new DataDirectoryFailure({ directory, operation: "lock", cause })
+  })
+
+const isBusy = (cause: unknown): boolean =>
+  cause instanceof Error &&
+  "errcode" in cause &&
+  typeof cause.errcode === "number" &&
+  (cause.errcode & 0xff) === busy
+
+/**
+ * Loaded when the first lock is taken, and without the warning that the module is experimental: an
+ * operator can do nothing about it. The patch lasts for one synchronous call.
+ */
+function loadSqlite(): typeof import("node:sqlite") {
+  const emitWarning = process.emitWarning
+  process.emitWarning = () => {}
+  try {
+    return process.getBuiltinModule("node:sqlite")
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
+
+/** A directory survives a power loss only when its parent has been flushed. */
+function syncNewDirectories(from: string, to: string): void {
+  for (let path = dirname(to); ; path = dirname(path)) {
+    const descriptor = openSync(path, "r")
+    try {
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    if (path === from || path === dirname(path)) return
+  }
+}

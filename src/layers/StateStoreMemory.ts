@@ -7,12 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StateWriteFailure } from "../domain/state/Errors.ts"
-import type {
-  Row,
-  StateReader,
-  StateTransaction,
-  Table
-} from "../domain/state/StateTransaction.ts"
+import type { Row, StateReader, StateTransaction, Table } from "../domain/state/StateTransaction.ts"
 import { StateStore } from "../services/StateStore.ts"
 import { type Change, keyText, type MemoryDisk } from "./MemoryDisk.ts"
 

@@ -1,7 +1,16 @@
-/** A data directory that this opening, and nobody else, has in hand (SPEC §3, §8). */
+/**
+ * The data directory of this node, held exclusively (SPEC §8).
+ *
+ * Whoever has this service knows that no other process, and no other layer of this one, has the
+ * directory open: the LMDB layers require it, so they cannot be built beside another opening.
+ * Proof: `test/layers/DataDirectoryLock.test.ts`.
+ */
 import * as Context from "effect/Context"
 
 export class DataDirectory extends Context.Service<
   DataDirectory,
-  { /** Absolute, exists. */ readonly path: string }
+  {
+    /** Exists; absolute, symbolic links resolved. */
+    readonly path: string
+  }
 >()("sealog/DataDirectory") {}

@@ -70,3 +70,13 @@ export class NoNodeInDirectory extends Schema.TaggedError<NoNodeInDirectory>()(
     return `there is no node's data in ${this.directory}; give the directory that \`serve --data-dir\` was given`
   }
 }
+
+/** An environment on disk has a layout this release does not know (SPEC §17). */
+export class FormatVersionUnknown extends Schema.TaggedError<FormatVersionUnknown>()(
+  "FormatVersionUnknown",
+  { environment: Schema.Literals(["log", "state"]), found: Schema.Int, known: Schema.Int }
+) {
+  override get message() {
+    return `the ${this.environment} on disk has format version ${this.found}, this release knows ${this.known}; start the release that wrote it`
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * How this project opens and closes an LMDB environment (SPEC §8).
+ *
+ * Why it exists: every option below was measured or read in lmdb-js 3.5.6, and both environments must
+ * have the same ones. What must never happen here: a value cache (`cache`), memory of somebody else in
+ * a page (`noMemInit`), a key or value encoding of lmdb-js's own.
+ * Proof: the contract suites of the stores, which run against it.
+ */
+import { closeSync, fsyncSync, openSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type Database, open, type RootDatabase } from "lmdb"
+import { DataDirectoryFailure } from "../domain/state/Errors.ts"
+
+/** Keys and values are bytes; keys are compared as unsigned bytes. */
+export type TableDatabase = Database<Uint8Array, Uint8Array>
+
+export interface Options<Name extends string> {
+  /** The data directory; the environment is its subdirectory `environment`. */
+  readonly directory: string
+  readonly environment: "log" | "state"
+  readonly tables: ReadonlyArray<Name>
+  /** The most the environment can ever hold; address space, not disk space. */
+  readonly mapSizeBytes: number
+  /** Commits visible before they are flushed; see `StateStoreLmdb`. */
+  readonly overlappingSync: boolean
+}
+
+export interface LmdbEnvironment<Name extends string> {
+  readonly root: RootDatabase<Uint8Array, Uint8Array>
+  readonly tables: Readonly<Record<Name, TableDatabase>>
+}
+
+const pageBytes = 8192
+
+/** Released by waiting for the writes under way, flushing them and closing. */
+export const acquire = <Name extends string>(
+  options: Options<Name>
+): Effect.Effect<LmdbEnvironment<Name>, DataDirectoryFailure, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => openEnvironment(options),
+      catch: (cause) =>
+        new DataDirectoryFailure({
+          directory: options.directory,
+          operation: `open ${options.environment}`,
+          cause
+        })
+    }),
+    ({ root }) =>
+      sync(root).pipe(
+        Effect.catch((cause) =>
+          Effect.logError(`the ${options.environment} could not be flushed at close`, cause)
+        ),
+        Effect.andThen(Effect.promise(() => root.close()))
+      )
+  )
+
+/**
+ * Returns when every commit before the call is on disk. Not lmdb-js's `flushed`: that waits for the
+ * flush of queued puts and knows nothing of synchronous transactions.
+ */
+export const sync = (root: RootDatabase<Uint8Array, Uint8Array>): Effect.Effect<void, unknown> =>
+  Effect.callback((resume) => {
+    const done = (error?: unknown) =>
+      resume(error === undefined || error === null ? Effect.void : Effect.fail(error))
+    try {
+      // The declaration lacks the callback, which lmdb-js passes to `mdb_env_sync` on a worker thread.
+      const environment: { readonly sync: (callback: typeof done) => void } = root as never
+      environment.sync(done)
+    } catch (error) {
+      done(error)
+    }
+  })
+
+function openEnvironment<Name extends string>(options: Options<Name>): LmdbEnvironment<Name> {
+  const path = join(options.directory, options.environment)
+  const root = open<Uint8Array, Uint8Array>({
+    path,
+    noSubdir: false,
+    maxDbs: options.tables.length,
+    mapSize: options.mapSizeBytes,
+    pageSize: pageBytes,
+    overlappingSync: options.overlappingSync,
+    ...tableOptions,
+    // Not in lmdb-js's declaration: without it a process can abort on an image a power loss left.
+    ...({ safeRestore: options.overlappingSync } as object)
+  })
+  const tables = Object.fromEntries(
+    options.tables.map((name) => [name, root.openDB<Uint8Array, Uint8Array>({ name, ...tableOptions })])
+  )
+  // LMDB flushes its file, not the directory entries that lead to it.
+  for (const directory of [path, options.directory]) syncDirectory(directory)
+  return { root, tables: tables as Record<Name, TableDatabase> }
+}
+
+const tableOptions = {
+  keyEncoding: "binary",
+  encoding: "binary",
+  cache: false,
+  noMemInit: false,
+  compression: false
+} as const
+
+function syncDirectory(path: string): void {
+  const descriptor = openSync(path, "r")
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}

@@ -1,0 +1,123 @@
+/** The contract of `StateStore`, against every layer of it (SPEC §8). */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { StateReader } from "../../src/domain/state/StateTransaction.ts"
+import { StateStore } from "../../src/services/StateStore.ts"
+import { seededNumbers } from "../support/SeededNumbers.ts"
+import type { MakeStores } from "./Stores.ts"
+
+const bytes = (...values: ReadonlyArray<number>) => Buffer.from(values)
+
+const rows = (reader: StateReader) =>
+  reader
+    .range("kv", {})
+    .map(({ key, value }) => [Buffer.from(key).toString("hex"), Buffer.from(value).toString("hex")])
+
+export const suite = (name: string, makeStores: MakeStores): void =>
+  describe(`StateStore: ${name}`, () => {
+    it.live("commits all tables at once, and keeps them over a reopening", () => {
+      const stores = makeStores()
+      return Effect.gen(function* () {
+        yield* Effect.map(StateStore, ({ transact }) =>
+          transact((transaction) => {
+            transaction.put("kv", bytes(1), bytes(10))
+            transaction.put("applied", bytes(0), bytes(20))
+          })
+        ).pipe(Effect.provide(stores.open()))
+        yield* Effect.map(StateStore, ({ reader }) => {
+          expect(reader.get("kv", bytes(1))).toEqual(bytes(10))
+          expect(reader.get("applied", bytes(0))).toEqual(bytes(20))
+          expect(reader.get("sidecar", bytes(0))).toBeUndefined()
+        }).pipe(Effect.provide(stores.open()))
+      })
+    })
+
+    it.live("rolls everything back if the body throws, and throws the same error", () => {
+      const stores = makeStores()
+      return Effect.map(StateStore, ({ reader, transact }) => {
+        transact((transaction) => transaction.put("kv", bytes(1), bytes(1)))
+        const thrown = new Error("of the body")
+        const body = () =>
+          transact((transaction) => {
+            transaction.put("kv", bytes(1), bytes(2))
+            transaction.put("kv", bytes(2), bytes(2))
+            transaction.remove("kv", bytes(1))
+            throw thrown
+          })
+        expect(body).toThrow(thrown)
+        expect(rows(reader)).toEqual([["01", "01"]])
+        transact((transaction) => transaction.put("kv", bytes(3), bytes(3)))
+        expect(rows(reader)).toEqual([
+          ["01", "01"],
+          ["03", "03"]
+        ])
+      }).pipe(Effect.provide(stores.open()))
+    })
+
+    it.live("reads its own writes inside a transaction", () => {
+      const stores = makeStores()
+      return Effect.map(StateStore, ({ transact }) =>
+        transact((transaction) => {
+          transaction.put("kv", bytes(1), bytes(1))
+          transaction.put("kv", bytes(2), bytes(2))
+          transaction.remove("kv", bytes(1))
+          transaction.remove("kv", bytes(9))
+          expect(transaction.get("kv", bytes(1))).toBeUndefined()
+          expect(transaction.get("kv", bytes(2))).toEqual(bytes(2))
+          expect(rows(transaction)).toEqual([["02", "02"]])
+        })
+      ).pipe(Effect.provide(stores.open()))
+    })
+
+    it.live("orders keys as unsigned bytes, in half-open ranges with a limit", () => {
+      const stores = makeStores()
+      return Effect.map(StateStore, ({ reader, transact }) => {
+        const keys = [bytes(0x00), bytes(0x7f), bytes(0x7f, 0x00), bytes(0x80), bytes(0xff)]
+        transact((transaction) => {
+          for (const key of keys.toReversed()) transaction.put("kv", key, bytes(0))
+        })
+        const keysOf = (range: Parameters<StateReader["range"]>[1]) =>
+          reader.range("kv", range).map(({ key }) => Buffer.from(key).toString("hex"))
+        expect(keysOf({})).toEqual(["00", "7f", "7f00", "80", "ff"])
+        expect(keysOf({ from: bytes(0x7f), until: bytes(0x80) })).toEqual(["7f", "7f00"])
+        expect(keysOf({ from: bytes(0x7f), limit: 3 })).toEqual(["7f", "7f00", "80"])
+        expect(keysOf({ from: bytes(0x80), until: bytes(0x7f) })).toEqual([])
+      }).pipe(Effect.provide(stores.open()))
+    })
+
+    it.live("agrees with a map over random transactions, some of which throw", () => {
+      const stores = makeStores()
+      const numbers = seededNumbers(11)
+      return Effect.gen(function* () {
+        let model = new Map<number, number>()
+        const { flush, reader, transact } = yield* StateStore
+        for (let step = 0; step < 150; step++) {
+          const next = new Map(model)
+          const throws = numbers.below(4) === 0
+          const run = () =>
+            transact((transaction) => {
+              for (let write = numbers.below(6); write >= 0; write--) {
+                const key = numbers.below(20)
+                const value = numbers.below(256)
+                if (numbers.below(3) === 0) {
+                  next.delete(key)
+                  transaction.remove("kv", bytes(key))
+                } else {
+                  next.set(key, value)
+                  transaction.put("kv", bytes(key), bytes(value))
+                }
+              }
+              if (throws) throw new Error("as planned")
+            })
+          if (throws) expect(run).toThrow("as planned")
+          else {
+            run()
+            model = next
+          }
+          const found = reader.range("kv", {}).map(({ key, value }) => [key[0], value[0]])
+          expect(found).toEqual([...model].sort(([a], [b]) => a - b))
+        }
+        yield* flush
+      }).pipe(Effect.provide(stores.open()))
+    })
+  })

@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Layer from "effect/Layer"
+import { open } from "lmdb"
+import { afterAll, expect } from "vitest"
+import type { GroupId } from "../../src/domain/Ids.ts"
+import * as DataDirectoryLock from "../../src/layers/DataDirectoryLock.ts"
+import * as LogEnvironmentLmdb from "../../src/layers/LogEnvironmentLmdb.ts"
+import * as StateStoreLmdb from "../../src/layers/StateStoreLmdb.ts"
+import * as LocalStoreContract from "../contracts/LocalStore.ts"
+import * as RaftLogStoreContract from "../contracts/RaftLogStore.ts"
+import * as StateStoreContract from "../contracts/StateStore.ts"
+import type { MakeStores, StoredRecord } from "../contracts/Stores.ts"
+
+const root = mkdtempSync(join(tmpdir(), "sealog-stores-"))
+const groupId = 0 as GroupId
+const mapSizeBytes = 64 << 20
+let made = 0
+
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const placeOf = (record: StoredRecord): { readonly table: string; readonly key: Buffer } => {
+  switch (record._tag) {
+    case "Entry": {
+      const key = Buffer.alloc(8)
+      key.writeBigUInt64BE(BigInt(record.index))
+      return { table: "entries", key }
+    }
+    case "HardState":
+      return { table: "meta", key: Buffer.from("hardState") }
+    case "Local":
+      return { table: "local", key: Buffer.from("local") }
+  }
+}
+
+/** Writes the damaged value through a handle of its own, past every check of ours. */
+async function flipBit(directory: string, record: StoredRecord, bit: number): Promise<void> {
+  const { key, table } = placeOf(record)
+  const options = { encoding: "binary", keyEncoding: "binary" } as const
+  const environment = open<Buffer, Buffer>({
+    path: join(directory, "log"),
+    mapSize: mapSizeBytes,
+    pageSize: 8192,
+    maxDbs: 4,
+    ...options
+  })
+  const database = environment.openDB<Buffer, Buffer>({ name: table, ...options })
+  const value = database.get(key)
+  expect(value).toBeDefined()
+  const damaged = Buffer.from(value!)
+  damaged[bit >>> 3]! ^= 1 << (bit & 7)
+  await database.put(key, damaged)
+  await environment.close()
+}
+
+const makeStores: MakeStores = () => {
+  made += 1
+  const directory = join(root, String(made))
+  return {
+    open: () =>
+      Layer.mergeAll(
+        LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
+        StateStoreLmdb.layer({ mapSizeBytes })
+      ).pipe(Layer.provide(DataDirectoryLock.layer({ directory }))),
+    flipBit: (record, bit) => flipBit(directory, record, bit)
+  }
+}
+
+RaftLogStoreContract.suite("LMDB", makeStores)
+LocalStoreContract.suite("LMDB", makeStores)
+StateStoreContract.suite("LMDB", makeStores)

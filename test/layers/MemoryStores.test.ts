@@ -1,0 +1,78 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { GroupId } from "../../src/domain/Ids.ts"
+import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
+import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import * as StateStoreMemory from "../../src/layers/StateStoreMemory.ts"
+import { StateStore } from "../../src/services/StateStore.ts"
+import * as LocalStoreContract from "../contracts/LocalStore.ts"
+import * as RaftLogStoreContract from "../contracts/RaftLogStore.ts"
+import * as StateStoreContract from "../contracts/StateStore.ts"
+import type { MakeStores, StoredRecord } from "../contracts/Stores.ts"
+
+const groupId = 0 as GroupId
+
+const recordOf = (disk: MemoryDisk, record: StoredRecord): Buffer | undefined => {
+  switch (record._tag) {
+    case "Entry":
+      return disk.entries.get(record.index)
+    case "HardState":
+      return disk.meta.get("hardState")
+    case "Local":
+      return disk.local
+  }
+}
+
+const makeStores: MakeStores = () => {
+  const disk = new MemoryDisk()
+  return {
+    open: () =>
+      Layer.mergeAll(
+        LogEnvironmentMemory.layer({ disk, groupId }),
+        StateStoreMemory.layer({ disk })
+      ),
+    flipBit: async (record, bit) => {
+      const bytes = recordOf(disk, record)
+      expect(bytes).toBeDefined()
+      bytes![bit >>> 3]! ^= 1 << (bit & 7)
+    }
+  }
+}
+
+RaftLogStoreContract.suite("memory", makeStores)
+LocalStoreContract.suite("memory", makeStores)
+StateStoreContract.suite("memory", makeStores)
+
+describe("MemoryDisk", () => {
+  it.effect("a crash keeps what was flushed and a prefix of the commits after it", () => {
+    const disk = new MemoryDisk()
+    const key = (value: number) => Buffer.from([value])
+    return Effect.gen(function* () {
+      const { flush, reader, transact } = yield* StateStore
+      const put = (value: number) => transact((tx) => tx.put("kv", key(value), key(value)))
+      put(1)
+      yield* flush
+      for (const value of [2, 3, 4]) put(value)
+      expect(disk.unflushedCommits).toBe(3)
+      disk.crash({ keptCommits: 2 })
+      expect(reader.range("kv", {}).map((row) => row.key[0])).toEqual([1, 2, 3])
+      disk.crash({ keptCommits: 0 })
+      expect(reader.range("kv", {}).map((row) => row.key[0])).toEqual([1, 2, 3])
+    }).pipe(Effect.provide(StateStoreMemory.layer({ disk })))
+  })
+
+  it.effect("a failed commit changes nothing and breaks the store", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      const { flush, reader, transact } = yield* StateStore
+      disk.nextStateFault = new Error("no space")
+      const put = () => transact((tx) => tx.put("kv", Buffer.from([1]), Buffer.from([1])))
+      expect(put).toThrow("no space")
+      expect(reader.range("kv", {})).toEqual([])
+      disk.nextStateFault = undefined
+      expect(put).toThrow("no space")
+      expect(yield* Effect.flip(flush)).toMatchObject({ _tag: "StateWriteFailure" })
+    }).pipe(Effect.provide(StateStoreMemory.layer({ disk })))
+  })
+})
