@@ -28,7 +28,13 @@ export interface Ended {
   readonly stderr: string
 }
 
-const program = join(import.meta.dirname, "../../src/main.ts")
+const root = join(import.meta.dirname, "../..")
+const program = join(root, "src/main.ts")
+/** Halves the start of a process; `npm ci` removes the cache with the rest. */
+const environment = {
+  NODE_COMPILE_CACHE: join(root, "node_modules/.cache/sealog-compile"),
+  ...process.env
+}
 const readyMillisMax = 20_000
 const endMillisMax = 20_000
 
@@ -48,6 +54,7 @@ export type Running = ReturnType<typeof running>
 
 const running = (commandArguments: ReadonlyArray<string>) => {
   const child = spawn(process.execPath, [program, ...commandArguments], {
+    env: environment,
     stdio: ["ignore", "pipe", "pipe"]
   })
   const killWithUs = () => child.kill("SIGKILL")
