@@ -1,0 +1,23 @@
+/**
+ * One node on a {@link MemoryDisk}: the same assembly as `Node`, for tests and embedders.
+ *
+ * Requires a KEK provider, a state machine, a CSPRNG and settings, so that all of them can be swapped.
+ */
+import * as Layer from "effect/Layer"
+import type { NodeName } from "../domain/Ids.ts"
+import * as LogEnvironmentMemory from "./LogEnvironmentMemory.ts"
+import type { MemoryDisk } from "./MemoryDisk.ts"
+import { groupId, replica } from "./Node.ts"
+import * as StateStoreMemory from "./StateStoreMemory.ts"
+import * as TransportNone from "./TransportNone.ts"
+
+export const layer = (options: { readonly disk: MemoryDisk; readonly nodeName: NodeName }) =>
+  replica(options).pipe(
+    Layer.provideMerge(TransportNone.layer),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        LogEnvironmentMemory.layer({ disk: options.disk, groupId }),
+        StateStoreMemory.layer(options)
+      )
+    )
+  )
