@@ -64,6 +64,17 @@ describe("a change", () => {
     expect(node.status).toMatchObject({ commit: 3, membership: { voters: [1] } })
   })
 
+  it("tells the others what it has committed thereby", () => {
+    const node = leading({ voters: [1, 2, 3, 4] })
+    propose(node, "auto", ["remove", 4])
+    node.work()
+    node.propose("a")
+    node.acknowledge(2, 3)
+    const sent = only("Append", node.acknowledge(3, 2))
+    expect(node.status.commit).toBe(3)
+    expect(sent.filter(({ commit }) => commit === 3).map(({ to }) => to)).toEqual([2, 3])
+  })
+
   it("does not count a learner, but feeds it", () => {
     const node = leading({ voters: [1, 2, 3] })
     change(node, "auto", ["addLearner", 4])
