@@ -19,7 +19,7 @@ export const temporaryDirectory = Effect.acquireRelease(
 )
 
 export const sealog = NodeProcess.run
-export const serve = NodeProcess.serve
+export const { serve, start } = NodeProcess
 
 /** A fresh KEK file and a data directory that does not exist yet. */
 export const fresh = Effect.gen(function* () {
