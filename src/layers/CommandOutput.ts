@@ -17,16 +17,15 @@ export const Json = GlobalFlag.Setting("json")({
   )
 })
 
+/** Nobody reads any more (`| head`): there is nothing left to say and nobody to say it to. */
+const isClosed = () => {}
+
 const write = (stream: NodeJS.WriteStream, text: string) =>
   Effect.callback<void>((resume) => {
-    // Nobody reads any more (`| head`): there is nothing left to say and nobody to say it to.
-    stream.once("error", ignore)
-    stream.write(text, () => {
-      stream.off("error", ignore)
-      resume(Effect.void)
-    })
+    // Stays: the event may come after the write has been called back.
+    if (!stream.listeners("error").includes(isClosed)) stream.on("error", isClosed)
+    stream.write(text, () => resume(Effect.void))
   })
-const ignore = () => {}
 
 /** One line on stdout. */
 export const line = (text: string): Effect.Effect<void> => write(process.stdout, `${text}\n`)

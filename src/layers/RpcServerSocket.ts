@@ -7,10 +7,12 @@
  * `test/layers/RpcSocket.test.ts`, `test/e2e/Serve.test.ts`.
  */
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
+import * as Socket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import { ListenFailure, ListenRefused } from "../domain/api/Errors.ts"
@@ -33,17 +35,27 @@ export const requireLoopback = (
     ? Effect.succeed(Endpoint.toBind(listen))
     : Effect.fail(new ListenRefused({ listen: Endpoint.format(listen) }))
 
+/** A client that goes away without a goodbye is no news; anything else is a bug. */
+const ended = <E>(cause: Cause.Cause<E>) =>
+  Socket.isSocketError(Cause.squash(cause))
+    ? Effect.logDebug("a connection ended abruptly")
+    : Effect.failCause(cause)
+
 const listening = (listen: Endpoint.Endpoint) =>
   Layer.effect(
     SocketServer.SocketServer,
     Effect.gen(function* () {
       const { host, port } = yield* requireLoopback(listen)
-      return yield* NodeSocketServer.make({ host, port, noDelay: true }).pipe(
+      const server = yield* NodeSocketServer.make({ host, port, noDelay: true }).pipe(
         Effect.mapError(({ cause }) => {
           const reason = cause instanceof Error ? cause.message : String(cause)
           return new ListenFailure({ listen: Endpoint.format(listen), cause: reason })
         })
       )
+      return {
+        ...server,
+        run: (handler) => server.run((socket) => Effect.catchCause(handler(socket), ended))
+      }
     })
   )
 
