@@ -169,7 +169,9 @@ const makeSteps = Effect.fnUntraced(function* (run: CutoverRun) {
       }),
       {
         onSuccess: ({ index }) => run.dispatch(ended, { _tag: "MarkerAppended", index }),
-        onFailure: () => run.dispatch(ended, { _tag: "MarkerRefused" })
+        // Of a node that stopped at this moment nobody knows whether the marker is in its log.
+        onFailure: ({ _tag }) =>
+          run.dispatch(ended, { _tag: _tag === "NodeStopped" ? "TermLeft" : "MarkerRefused" })
       }
     )
   return (ready: Preflight) =>

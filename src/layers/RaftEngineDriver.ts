@@ -188,12 +188,15 @@ export class RaftEngineDriver {
   stop(reason: string): void {
     this.stopReason = reason
     const stopped = Effect.fail(new NodeStopped({ reason }))
-    for (const { resume } of this.appended) resume(stopped)
+    const { appended, awaitingSealing } = this
     this.appended = []
-    this.failReads(stopped)
-    for (const resume of this.awaitingSealing) resume(stopped)
     this.awaitingSealing = []
+    // Each proposer is told once: by its rejection if it was not durable yet, else by an event.
+    for (const { position } of appended) this.pending.forget(position.index)
     this.pending.stopped(reason)
+    for (const { resume } of appended) resume(stopped)
+    this.failReads(stopped)
+    for (const resume of awaitingSealing) resume(stopped)
   }
 
   /** An input that came after the stop. */

@@ -48,8 +48,9 @@ export class RaftEngine extends Context.Service<
   {
     readonly intake: () => Intake
     /**
-     * Appends one proposal; returns when it is durable in this node's log. A rejection means that it
-     * is not in the log; `onEvent` is never called then.
+     * Appends one proposal; returns when it is durable in this node's log. After a rejection
+     * `onEvent` is never called, and the proposal is not in the log; only `NodeStopped` leaves that
+     * open, because a write that failed may have reached the disk.
      */
     readonly propose: (proposal: Proposal) => Effect.Effect<Position, ProposeRejection>
     /** Returns once this node has applied all that was committed when it was asked (read index). */

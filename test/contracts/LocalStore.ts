@@ -27,7 +27,7 @@ const read = Effect.flatMap(LocalStore, (store) =>
   Effect.try({ try: store.read, catch: (thrown) => thrown })
 )
 
-export const suite = (name: string, makeStores: MakeStores): void =>
+export function suite(name: string, makeStores: MakeStores): void {
   describe(`LocalStore: ${name}`, () => {
     it.live("knows nothing at first, and what was written last after that", () => {
       const stores = makeStores()
@@ -54,3 +54,4 @@ export const suite = (name: string, makeStores: MakeStores): void =>
       })
     })
   })
+}

@@ -29,7 +29,7 @@ const plain = (entries: ReadonlyArray<Entry>) =>
 const persist = (entries: ReadonlyArray<Entry>, hardState?: HardState.HardState) =>
   Effect.flatMap(RaftLogStore, (store) => store.persist({ entries, hardState }))
 
-export const suite = (name: string, makeStores: MakeStores): void =>
+export function suite(name: string, makeStores: MakeStores): void {
   describe(`RaftLogStore: ${name}`, () => {
     it.live("is empty at first", () => {
       const stores = makeStores()
@@ -141,3 +141,4 @@ export const suite = (name: string, makeStores: MakeStores): void =>
       })
     })
   })
+}

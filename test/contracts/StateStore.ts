@@ -13,7 +13,7 @@ const rows = (reader: StateReader) =>
     .range("kv", {})
     .map(({ key, value }) => [Buffer.from(key).toString("hex"), Buffer.from(value).toString("hex")])
 
-export const suite = (name: string, makeStores: MakeStores): void =>
+export function suite(name: string, makeStores: MakeStores): void {
   describe(`StateStore: ${name}`, () => {
     it.live("commits all tables at once, and keeps them over a reopening", () => {
       const stores = makeStores()
@@ -121,3 +121,4 @@ export const suite = (name: string, makeStores: MakeStores): void =>
       }).pipe(Effect.provide(stores.open()))
     })
   })
+}

@@ -17,7 +17,7 @@ import { KvStore } from "../../src/services/KvStore.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
-import { memoryNode, kek as memoryKek } from "../support/MemoryNode.ts"
+import { kek as memoryKek, memoryNode } from "../support/MemoryNode.ts"
 
 const text = (value: string) => Buffer.from(value)
 
@@ -176,9 +176,12 @@ describe("the phases (SPEC §2, §12)", () => {
           }
         })
       const writers = yield* Effect.forkChild(
-        Effect.all(Array.from({ length: 8 }, (_, name) => writer(name)), {
-          concurrency: "unbounded"
-        })
+        Effect.all(
+          Array.from({ length: 8 }, (_, name) => writer(name)),
+          {
+            concurrency: "unbounded"
+          }
+        )
       )
       yield* Effect.yieldNow
       const { cutoverIndex } = yield* cutOver
@@ -191,28 +194,31 @@ describe("the phases (SPEC §2, §12)", () => {
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
 
-  it.effect("after a restart the flag is set from the state, and sealing goes on with a new epoch", () => {
-    const disk = new MemoryDisk()
-    return Effect.gen(function* () {
-      const first = yield* Effect.gen(function* () {
-        yield* ready
-        yield* enableStorage
-        yield* cutOver
-        yield* put("a", "1")
-        return yield* status
-      }).pipe(Effect.provide(memoryNode({ disk })))
-      const second = yield* Effect.gen(function* () {
-        yield* ready
-        yield* Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
-        expect(yield* get("a")).toBe("1")
-        yield* put("b", "2")
-        expect(yield* get("b")).toBe("2")
-        return yield* status
-      }).pipe(Effect.provide(memoryNode({ disk, seed: 2 })))
-      expect(first.localEpoch).toBe(1)
-      expect(second).toMatchObject({ phase: 2, isWrapFlagSet: true, localEpoch: 2, writerId: 1 })
-    })
-  })
+  it.effect(
+    "after a restart the flag is set from the state, and sealing goes on with a new epoch",
+    () => {
+      const disk = new MemoryDisk()
+      return Effect.gen(function* () {
+        const first = yield* Effect.gen(function* () {
+          yield* ready
+          yield* enableStorage
+          yield* cutOver
+          yield* put("a", "1")
+          return yield* status
+        }).pipe(Effect.provide(memoryNode({ disk })))
+        const second = yield* Effect.gen(function* () {
+          yield* ready
+          yield* Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
+          expect(yield* get("a")).toBe("1")
+          yield* put("b", "2")
+          expect(yield* get("b")).toBe("2")
+          return yield* status
+        }).pipe(Effect.provide(memoryNode({ disk, seed: 2 })))
+        expect(first.localEpoch).toBe(1)
+        expect(second).toMatchObject({ phase: 2, isWrapFlagSet: true, localEpoch: 2, writerId: 1 })
+      })
+    }
+  )
 
   it.effect("a marker for another key is stale: nothing is sealed and the barrier opens", () =>
     Effect.gen(function* () {
@@ -227,27 +233,29 @@ describe("the phases (SPEC §2, §12)", () => {
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
 
-  it.effect("a second caller is refused while the first drains, and a drain that hangs reopens", () =>
-    Effect.gen(function* () {
-      yield* ready
-      yield* enableStorage
-      yield* Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
-      const { QuiescenceBarrier } = yield* Effect.promise(
-        () => import("../../src/services/QuiescenceBarrier.ts")
-      )
-      const barrier = yield* QuiescenceBarrier
-      const term = (yield* RaftEngine).status().term
-      barrier.admit({ source: "user", term })
-      const first = yield* Effect.forkChild(Effect.flip(cutOver))
-      while (!barrier.state().isClosed) yield* Effect.yieldNow
-      expect(yield* Effect.flip(cutOver)).toMatchObject({ _tag: "CutoverInFlight" })
-      expect(yield* Effect.flip(put("a", "1"))).toMatchObject({ _tag: "CutoverInFlight" })
-      yield* TestClock.adjust("6 seconds")
-      expect(yield* Fiber.join(first)).toMatchObject({ _tag: "DrainTimedOut" })
-      expect(barrier.state().isClosed).toBe(false)
-      barrier.settle({ count: 1, term })
-      expect(yield* cutOver).toMatchObject({ wasAlreadyActive: false })
-    }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
+  it.effect(
+    "a second caller is refused while the first drains, and a drain that hangs reopens",
+    () =>
+      Effect.gen(function* () {
+        yield* ready
+        yield* enableStorage
+        yield* Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
+        const { QuiescenceBarrier } = yield* Effect.promise(
+          () => import("../../src/services/QuiescenceBarrier.ts")
+        )
+        const barrier = yield* QuiescenceBarrier
+        const term = (yield* RaftEngine).status().term
+        barrier.admit({ source: "user", term })
+        const first = yield* Effect.forkChild(Effect.flip(cutOver))
+        while (!barrier.state().isClosed) yield* Effect.yieldNow
+        expect(yield* Effect.flip(cutOver)).toMatchObject({ _tag: "CutoverInFlight" })
+        expect(yield* Effect.flip(put("a", "1"))).toMatchObject({ _tag: "CutoverInFlight" })
+        yield* TestClock.adjust("6 seconds")
+        expect(yield* Fiber.join(first)).toMatchObject({ _tag: "DrainTimedOut" })
+        expect(barrier.state().isClosed).toBe(false)
+        barrier.settle({ count: 1, term })
+        expect(yield* cutOver).toMatchObject({ wasAlreadyActive: false })
+      }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
 })
 

@@ -54,6 +54,11 @@ export class PendingProposals {
     }
   }
 
+  /** Its proposer is told in another way. */
+  forget(index: LogIndex): void {
+    this.byIndex.delete(index)
+  }
+
   /** This node no longer leads in any term up to `term`. */
   termLeft(term: Term): void {
     for (const pending of this.byIndex.values()) {
