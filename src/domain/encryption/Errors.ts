@@ -206,7 +206,7 @@ export class LocalEpochRollback extends Schema.TaggedError<LocalEpochRollback>()
 /** A local epoch that does not fit in its 16 bits; never truncated. */
 export class LocalEpochOutOfRange extends Schema.TaggedError<LocalEpochOutOfRange>()(
   "LocalEpochOutOfRange",
-  { epoch: Schema.Finite }
+  { epoch: Schema.Number }
 ) {
   override get message() {
     return `local epoch ${this.epoch} is not within 0..65535; the node that sent it is damaged or of another release`

@@ -54,7 +54,7 @@ export class KeyRepeated extends Schema.TaggedError<KeyRepeated>()("KeyRepeated"
 
 export class RangeLimitOutOfRange extends Schema.TaggedError<RangeLimitOutOfRange>()(
   "RangeLimitOutOfRange",
-  { limit: Schema.Finite, limitMax: Schema.Int }
+  { limit: Schema.Number, limitMax: Schema.Int }
 ) {
   override get message() {
     return `a range answers 1..${this.limitMax} entries, not ${this.limit}; ask for fewer and go on with the continuation`
