@@ -10,7 +10,7 @@
  * all of a process's locks on a file when *any* of its descriptors is closed.
  * Proof: `test/layers/DataDirectoryLock.test.ts`, with real processes.
  */
-import { fsyncSync, closeSync, mkdirSync, openSync, realpathSync } from "node:fs"
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"

@@ -88,7 +88,10 @@ function openEnvironment<Name extends string>(options: Options<Name>): LmdbEnvir
     ...({ safeRestore: options.overlappingSync } as object)
   })
   const tables = Object.fromEntries(
-    options.tables.map((name) => [name, root.openDB<Uint8Array, Uint8Array>({ name, ...tableOptions })])
+    options.tables.map((name) => [
+      name,
+      root.openDB<Uint8Array, Uint8Array>({ name, ...tableOptions })
+    ])
   )
   // LMDB flushes its file, not the directory entries that lead to it.
   for (const directory of [path, options.directory]) syncDirectory(directory)

@@ -8,7 +8,22 @@
  * Proof: `test/contracts/`, run by `test/layers/MemoryStores.test.ts`.
  */
 import { invariant } from "../domain/Invariant.ts"
-import { type KeyRange, type Row, type Table, tables } from "../domain/state/StateTransaction.ts"
+import {
+  isEmptyRange,
+  type KeyRange,
+  type Row,
+  type Table,
+  tables
+} from "../domain/state/StateTransaction.ts"
+import type { LogChanges } from "./LogEnvironment.ts"
+
+/** One commit of either environment that reached the disk. */
+export type JournalRecord =
+  | { readonly environment: "log"; readonly changes: LogChanges }
+  | { readonly environment: "state"; readonly changes: ReadonlyArray<Change> }
+
+/** The journal keeps the newest commits; a long simulation forgets the oldest. */
+const journalRecordsMax = 10_000
 
 /** One change of one key; `undefined` removes it. */
 export interface Change {
@@ -43,7 +58,9 @@ export class SortedTable {
     this.values.set(key, value)
   }
 
-  range({ from, limit, until }: KeyRange): ReadonlyArray<Row> {
+  range(range: KeyRange): ReadonlyArray<Row> {
+    if (isEmptyRange(range)) return []
+    const { from, limit, until } = range
     const first = from === undefined ? 0 : this.position(keyText(from))
     const end = until === undefined ? this.keys.length : this.position(keyText(until))
     const last = Math.min(end, first + (limit ?? this.keys.length))
@@ -85,7 +102,7 @@ const emptyTables = (): Tables => ({
 })
 
 export class MemoryDisk {
-  /** Records of the log environment, durable as soon as they are here. */
+  /** Records of the log environment, durable as soon as they are here; a test may damage them. */
   readonly entries = new Map<number, Buffer>()
   readonly meta = new Map<string, Buffer>()
   local: Buffer | undefined = undefined
@@ -93,6 +110,12 @@ export class MemoryDisk {
   tables: Tables = emptyTables()
   /** Is it open? A disk has one opening at a time, as a directory has. */
   isOpen = false
+  /** Goes up with every crash: a write of an earlier opening no longer reaches the disk. */
+  opening = 0
+  /** How long a write to the log takes, on Effect's clock. */
+  logWriteMillis = 0
+  /** The commits that reached the disk, oldest first. */
+  readonly journal: Array<JournalRecord> = []
   /** Thrown by the next write to the log, or commit of the state; that store is broken from then on. */
   nextLogFault: Error | undefined = undefined
   nextStateFault: Error | undefined = undefined
@@ -104,8 +127,26 @@ export class MemoryDisk {
     return this.unflushed.length
   }
 
+  /** One atomic commit of the log environment, or the fault that kept it from the disk. */
+  writeLog(opening: number, changes: LogChanges): Error | undefined {
+    if (opening !== this.opening) return new Error("the disk has crashed since it was opened")
+    if (this.nextLogFault !== undefined) return this.nextLogFault
+    if (changes.remove !== undefined) {
+      const { from, until } = changes.remove
+      for (let index: number = from; index < until; index++) this.entries.delete(index)
+    }
+    for (const { index, record } of changes.entries) this.entries.set(index, record)
+    for (const { name, record } of changes.records) {
+      if (name === "local") this.local = record
+      else this.meta.set(name, record)
+    }
+    this.record({ environment: "log", changes })
+    return undefined
+  }
+
   /** One atomic commit of the state. */
   commit(changes: ReadonlyArray<Change>): void {
+    this.record({ environment: "state", changes })
     for (const { key, table, value } of changes) this.tables[table].set(key, value)
     this.unflushed.push(changes)
     if (this.unflushed.length > unflushedCommitsMax) this.flush()
@@ -131,5 +172,11 @@ export class MemoryDisk {
     this.nextLogFault = undefined
     this.nextStateFault = undefined
     this.isOpen = false
+    this.opening += 1
+  }
+
+  private record(record: JournalRecord): void {
+    this.journal.push(record)
+    if (this.journal.length > journalRecordsMax) this.journal.shift()
   }
 }

@@ -6,13 +6,21 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { invariant } from "../domain/Invariant.ts"
 import { StateWriteFailure } from "../domain/state/Errors.ts"
-import type { Row, StateReader, StateTransaction, Table } from "../domain/state/StateTransaction.ts"
+import {
+  assertKey,
+  type Row,
+  type StateReader,
+  type StateTransaction,
+  type Table
+} from "../domain/state/StateTransaction.ts"
 import { StateStore } from "../services/StateStore.ts"
 import { type Change, keyText, type MemoryDisk } from "./MemoryDisk.ts"
 
 const readerOf = (disk: MemoryDisk): StateReader => ({
   get: (table, key) => {
+    assertKey(key)
     const value = disk.tables[table].get(keyText(key))
     return value === undefined ? undefined : Buffer.from(value)
   },
@@ -23,6 +31,7 @@ const readerOf = (disk: MemoryDisk): StateReader => ({
 class Transaction implements StateTransaction {
   private readonly reader: StateReader
   private readonly changes = new Map<string, Change>()
+  private isOpen = true
 
   constructor(reader: StateReader) {
     this.reader = reader
@@ -56,14 +65,22 @@ class Transaction implements StateTransaction {
   }
 
   put(table: Table, key: Uint8Array, value: Uint8Array): void {
+    assertKey(key)
     this.write({ table, key: keyText(key), value: Buffer.from(value) })
   }
 
   remove(table: Table, key: Uint8Array): void {
+    assertKey(key)
     this.write({ table, key: keyText(key), value: undefined })
   }
 
+  /** A transaction is used only by its own body. */
+  end(): void {
+    this.isOpen = false
+  }
+
   private write(change: Change): void {
+    invariant(this.isOpen, "a transaction is used only by its own body")
     this.changes.set(`${change.table}\0${change.key}`, change)
   }
 }
@@ -73,22 +90,47 @@ const isWithin = (key: string, { from, until }: Parameters<StateReader["range"]>
 
 function make({ disk }: { readonly disk: MemoryDisk }): StateStore["Service"] {
   const reader = readerOf(disk)
+  const { opening } = disk
   let failure: StateWriteFailure | undefined
+  let isTransacting = false
+
+  /** Why nothing more may be written, if so. */
+  const refusal = (operation: string): StateWriteFailure | undefined => {
+    if (failure === undefined && disk.opening !== opening) {
+      const cause = new Error("the disk has crashed since it was opened")
+      failure = new StateWriteFailure({ operation, cause })
+    }
+    return failure
+  }
+
+  const run = <A>(body: (transaction: StateTransaction) => A) => {
+    invariant(!isTransacting, "transactions do not nest")
+    const transaction = new Transaction(reader)
+    isTransacting = true
+    try {
+      return { result: body(transaction), changes: transaction.committed }
+    } finally {
+      transaction.end()
+      isTransacting = false
+    }
+  }
+
   return {
     reader,
     transact: (body) => {
-      if (failure !== undefined) throw failure
-      const transaction = new Transaction(reader)
-      const result = body(transaction)
+      const refused = refusal("commit")
+      if (refused !== undefined) throw refused
+      const { changes, result } = run(body)
       if (disk.nextStateFault !== undefined) {
         failure = new StateWriteFailure({ operation: "commit", cause: disk.nextStateFault })
         throw failure
       }
-      disk.commit(transaction.committed)
+      disk.commit(changes)
       return result
     },
     flush: Effect.suspend(() => {
-      if (failure !== undefined) return Effect.fail(failure)
+      const refused = refusal("flush")
+      if (refused !== undefined) return Effect.fail(refused)
       disk.flush()
       return Effect.void
     })

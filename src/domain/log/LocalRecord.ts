@@ -1,22 +1,20 @@
 /**
- * What a node keeps about itself and about its peers' openings (SPEC §3, §6), and how the log
- * environment's `local` table holds it.
+ * What a node keeps about itself and about its peers' openings (SPEC §3, §6, table `local`).
  *
- * What must never happen here: a record of another group or a damaged one read as this node's. An
- * epoch or a boot count that came back smaller would repeat nonces. Proof: `LocalRecord.test.ts` in
- * `test/layers` (every flipped bit), and the contract suite of `LocalStore`.
+ * What must never happen: an epoch or boot count that comes back smaller, which would repeat a nonce
+ * or let a restored disk vote. A damaged record is corruption, never "a new node". Proof:
+ * `LocalRecord.test.ts`.
  *
- * Shape of the body: `0x01 ‖ nodeName (length(1), ASCII) ‖ incarnation(16) ‖ clusterId(16) ‖
- * groupId(2) ‖ bootCount(8) ‖ count(4) × (keyId(4) ‖ epoch(2)) ‖ count(4) × (incarnation(16) ‖
- * bootCount(8))`; both lists ascend, so that one record has one spelling. A checksummed
- * {@link Record} around it.
+ * Shape of the body: `version 0x01 ‖ clusterId(16) ‖ bootCount(8) ‖ nodeNameLength(1) ‖ nodeName ‖
+ * incarnation(16) ‖ epochCount(2)`, then `keyId(4) ‖ epoch(2)` ascending by key, `peerCount(4)`, then
+ * `incarnation(16) ‖ bootCount(8)` ascending; a checksummed {@link Record} around it, which the group
+ * is part of.
  */
-import * as Result from "effect/Result"
+import type * as Result from "effect/Result"
 import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
+import * as WriterIdentity from "../encryption/WriterIdentity.ts"
 import type { ClusterId, GroupId, Incarnation, KeyId, LocalEpoch, NodeName } from "../Ids.ts"
-import { invariant } from "../Invariant.ts"
-import * as Limits from "../Limits.ts"
 import type { RecordCorrupted } from "./Errors.ts"
 import * as Record from "./Record.ts"
 
@@ -34,60 +32,37 @@ export interface LocalRecord {
   readonly peerBootCounts: ReadonlyMap<Incarnation, number>
 }
 
-const label = "local"
-const version = 1
+const version = 0x01
 const epochBytes = 6
 const peerBytes = 24
-const nodeNamePattern = /^[A-Za-z0-9_.-]+$/
 
-export function encode(record: LocalRecord): Buffer {
-  invariant(
-    record.nodeName.length <= Limits.nodeNameBytesMax && nodeNamePattern.test(record.nodeName),
-    "a node name is 1 to 64 ASCII characters"
-  )
-  const epochs = [...record.epochs].sort(([a], [b]) => a - b)
-  const peers = [...record.peerBootCounts].sort(([a], [b]) => (a < b ? -1 : 1))
-  const size =
-    1 + 1 + record.nodeName.length + 16 + 16 + 2 + 8 + 4 + 4 +
-    epochs.length * epochBytes + peers.length * peerBytes
-  const writer = ByteWriter.allocate(size)
-    .u8(version)
-    .u8(record.nodeName.length)
-    .ascii(record.nodeName)
-    .hex128(record.incarnation)
-    .hex128(record.clusterId)
-    .u16(record.groupId)
-    .u64(record.bootCount)
-  writer.u32(epochs.length)
+export function encode(local: LocalRecord): Buffer {
+  const epochs = [...local.epochs].sort(([a], [b]) => a - b)
+  const peers = [...local.peerBootCounts].sort(([a], [b]) => (a < b ? -1 : 1))
+  const listBytes = 6 + epochBytes * epochs.length + peerBytes * peers.length
+  const writer = ByteWriter.allocate(25 + WriterIdentity.bytesOf(local) + listBytes)
+  writer.u8(version).hex128(local.clusterId).u64(local.bootCount)
+  WriterIdentity.write(writer, local).u16(epochs.length)
   for (const [keyId, epoch] of epochs) writer.u32(keyId).u16(epoch)
   writer.u32(peers.length)
   for (const [incarnation, bootCount] of peers) writer.hex128(incarnation).u64(bootCount)
-  return Record.encode({ label, groupId: record.groupId }, writer.done())
+  return Record.encode(identity(local.groupId), writer.done())
 }
 
-/** Fails with `inconsistent` if the record is intact but names another group than its place. */
-export function decode(
+export const decode = (
   groupId: GroupId,
-  bytes: Uint8Array
-): Result.Result<LocalRecord, RecordCorrupted> {
-  const record = Record.decodeAs({ label, groupId }, bytes, decodeBody)
-  if (Result.isSuccess(record) && record.success.groupId !== groupId) {
-    return Record.corrupted({ label, groupId }, "inconsistent")
-  }
-  return record
-}
+  record: Uint8Array
+): Result.Result<LocalRecord, RecordCorrupted> =>
+  Record.decodeAs(identity(groupId), record, (body) => decodeBody(groupId, body))
 
-function decodeBody(body: Buffer): Decoded<LocalRecord> {
+function decodeBody(groupId: GroupId, body: Buffer): Decoded<LocalRecord> {
   const reader = new ByteReader("local record", body)
   reader.version(version)
-  const nodeName = reader.block("u8", 1, Limits.nodeNameBytesMax).toString("latin1") as NodeName
-  if (!reader.isRefused && !nodeNamePattern.test(nodeName)) reader.refuse("outOfRange")
-  const incarnation = reader.hex128() as Incarnation
   const clusterId = reader.hex128() as ClusterId
-  const groupId = reader.u16() as GroupId
   const bootCount = reader.u64()
-  const epochs = decodeEpochs(reader)
-  const peerBootCounts = decodePeers(reader)
+  const { incarnation, nodeName } = WriterIdentity.read(reader)
+  const epochs = readEpochs(reader)
+  const peerBootCounts = readPeers(reader)
   return reader.end({
     nodeName,
     incarnation,
@@ -99,26 +74,28 @@ function decodeBody(body: Buffer): Decoded<LocalRecord> {
   })
 }
 
-function decodeEpochs(reader: ByteReader): ReadonlyMap<KeyId, LocalEpoch> {
+function readEpochs(reader: ByteReader): ReadonlyMap<KeyId, LocalEpoch> {
   const epochs = new Map<KeyId, LocalEpoch>()
-  let last = -1
-  for (let left = reader.count("u32", epochBytes); left > 0; left--) {
-    const keyId = reader.u32() as KeyId
-    if (keyId <= last) reader.refuse("notCanonical")
+  let previous = 0
+  for (let left = reader.count("u16", epochBytes); left > 0 && !reader.isRefused; left--) {
+    const keyId = reader.within("u32", 1, 0xffffffff) as KeyId
+    if (keyId <= previous) reader.refuse("notCanonical")
+    previous = keyId
     epochs.set(keyId, reader.u16() as LocalEpoch)
-    last = keyId
   }
   return epochs
 }
 
-function decodePeers(reader: ByteReader): ReadonlyMap<Incarnation, number> {
-  const peers = new Map<Incarnation, number>()
-  let last = ""
-  for (let left = reader.count("u32", peerBytes); left > 0; left--) {
+function readPeers(reader: ByteReader): ReadonlyMap<Incarnation, number> {
+  const bootCounts = new Map<Incarnation, number>()
+  let previous = ""
+  for (let left = reader.count("u32", peerBytes); left > 0 && !reader.isRefused; left--) {
     const incarnation = reader.hex128() as Incarnation
-    if (incarnation <= last) reader.refuse("notCanonical")
-    peers.set(incarnation, reader.u64())
-    last = incarnation
+    if (incarnation <= previous) reader.refuse("notCanonical")
+    previous = incarnation
+    bootCounts.set(incarnation, reader.u64())
   }
-  return peers
+  return bootCounts
 }
+
+const identity = (groupId: GroupId): Record.Identity => ({ label: "local", groupId })

@@ -3,6 +3,7 @@
  *
  * Pure contract: the LMDB and memory stores implement it, the applier and the value store use it.
  */
+import { invariant } from "../Invariant.ts"
 
 /** The tables; keys are compared as unsigned bytes. */
 export const tables = ["kv", "sidecar", "writers", "members", "sessions", "applied"] as const
@@ -34,3 +35,18 @@ export interface StateTransaction extends StateReader {
   /** Removing what is not there is no error. */
   readonly remove: (table: Table, key: Uint8Array) => void
 }
+
+/** Bytes of a key, for every table. */
+export const keyBytesMax = 1100
+
+/** A key that LMDB would refuse is a bug of the caller, with any store. */
+export function assertKey(key: Uint8Array): void {
+  invariant(key.length >= 1 && key.length <= keyBytesMax, "a key of the state has 1 to 1,100 bytes")
+}
+
+/** Can no key lie in the range? */
+export const isEmptyRange = ({ from, until, limit }: KeyRange): boolean =>
+  (limit !== undefined && limit <= 0) ||
+  (until !== undefined && Buffer.compare(from ?? empty, until) >= 0)
+
+const empty = new Uint8Array(0)

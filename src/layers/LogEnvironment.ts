@@ -1,0 +1,308 @@
+/**
+ * The Raft log store and the local store, over any tables that commit atomically (SPEC §8).
+ *
+ * Why it exists: what must hold of a log on disk (checksums, no gap, one failure is final, the cursor
+ * moves with the write) is decided here once, so the LMDB store and its memory twin cannot disagree;
+ * a backend only keeps bytes. What must never happen here: an entry answered that its checksum does
+ * not vouch for, a damaged or missing one answered as "end of log", a cursor ahead of the disk, a
+ * write tried again after one failed.
+ * Proof: `test/contracts/RaftLogStore.ts` and `test/contracts/LocalStore.ts`, against both backends.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { GroupId, LogIndex, Term } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
+import * as EntryRecord from "../domain/log/EntryRecord.ts"
+import { LogCorrupted, LogWriteFailure, RecordCorrupted } from "../domain/log/Errors.ts"
+import * as HardStateRecord from "../domain/log/HardStateRecord.ts"
+import * as LocalRecord from "../domain/log/LocalRecord.ts"
+import * as SnapshotPointerRecord from "../domain/log/SnapshotPointerRecord.ts"
+import * as Entry from "../domain/raft/Entry.ts"
+import * as HardState from "../domain/raft/HardState.ts"
+import * as Position from "../domain/raft/Position.ts"
+import { FormatVersionUnknown } from "../domain/state/Errors.ts"
+import * as FormatVersion from "../domain/state/FormatVersion.ts"
+import { LocalStore } from "../services/LocalStore.ts"
+import { type LogWrite, RaftLogStore } from "../services/RaftLogStore.ts"
+
+/** The single records: of table `local` the local one, of table `meta` the others. */
+export type RecordName = "formatVersion" | "hardState" | "snapshotPointer" | "local"
+
+/** One commit, all or nothing. */
+export interface LogChanges {
+  /** For the journal and for errors. */
+  readonly operation: string
+  /** Entries of `[from, until)` are removed. Applied before `entries`. */
+  readonly remove: { readonly from: LogIndex; readonly until: LogIndex } | undefined
+  /** Ascending; the backend takes ownership of the bytes. */
+  readonly entries: ReadonlyArray<{ readonly index: LogIndex; readonly record: Buffer }>
+  /** Applied last. */
+  readonly records: ReadonlyArray<{ readonly name: RecordName; readonly record: Buffer }>
+}
+
+/** What a backend is: bytes under keys. Reads are synchronous and answer the last commit. */
+export interface LogTables {
+  /** The bytes belong to the caller. */
+  readonly entry: (index: LogIndex) => Uint8Array | undefined
+  /** The first and the last index and how many entries there are; `undefined` if there is none. */
+  readonly extent: () =>
+    | { readonly first: LogIndex; readonly last: LogIndex; readonly count: number }
+    | undefined
+  /** The bytes belong to the caller. */
+  readonly record: (name: RecordName) => Uint8Array | undefined
+  /** Issues everything in one synchronous turn; returns when it is durable. */
+  readonly commit: (changes: LogChanges) => Effect.Effect<void, unknown>
+}
+
+/** What opening a log can find. */
+export type OpenFailure = FormatVersionUnknown | LogCorrupted | RecordCorrupted | LogWriteFailure
+
+/** Checks what is on disk and gives the two services of it. */
+export const make = Effect.fnUntraced(function* (groupId: GroupId, tables: LogTables) {
+  const writer = makeWriter(tables)
+  if (yield* refusing(() => isNew(groupId, tables))) {
+    yield* writer.commit({
+      operation: "create",
+      remove: undefined,
+      entries: [],
+      records: [{ name: "formatVersion", record: FormatVersion.encode("log", groupId) }]
+    })
+  }
+  const log = yield* refusing(() => makeRaftLogStore(groupId, tables, writer))
+  return Context.make(RaftLogStore, log).pipe(
+    Context.add(LocalStore, makeLocalStore(groupId, tables, writer))
+  )
+})
+
+interface Writer {
+  readonly commit: (changes: LogChanges) => Effect.Effect<void, LogWriteFailure>
+}
+
+/** Uninterruptible commits; the first failure is the answer to every later one. */
+function makeWriter(tables: LogTables): Writer {
+  let failure: LogWriteFailure | undefined
+  return {
+    commit: (changes) =>
+      Effect.uninterruptible(
+        Effect.suspend(() => {
+          if (failure !== undefined) return Effect.fail(failure)
+          return Effect.mapError(tables.commit(changes), (cause) => {
+            failure ??= new LogWriteFailure({ operation: changes.operation, cause })
+            return failure
+          })
+        })
+      )
+  }
+}
+
+function isNew(groupId: GroupId, tables: LogTables): boolean {
+  const record = tables.record("formatVersion")
+  const isEmpty =
+    tables.extent() === undefined &&
+    tables.record("hardState") === undefined &&
+    tables.record("snapshotPointer") === undefined &&
+    tables.record("local") === undefined
+  if (record === undefined && isEmpty) return true
+  Result.getOrThrow(FormatVersion.check("log", groupId, record))
+  return false
+}
+
+function makeRaftLogStore(
+  groupId: GroupId,
+  tables: LogTables,
+  writer: Writer
+): RaftLogStore["Service"] {
+  const cursor = openCursor(groupId, tables)
+  let isPersisting = false
+
+  const read = (index: LogIndex): Entry.Entry => readEntry(groupId, tables, index)
+
+  const term = (index: LogIndex): Term | undefined => {
+    if (index === Position.before(cursor.first)) return cursor.termBeforeFirst
+    return index < cursor.first || index > cursor.last ? undefined : read(index).term
+  }
+
+  const entries = (from: LogIndex, until: LogIndex, bytesMax: number) => {
+    invariant(
+      cursor.first <= from && from <= until && until <= Position.after(cursor.last),
+      "entries are read within the log"
+    )
+    const found: Array<Entry.Entry> = []
+    let bytes = 0
+    for (let index = from; index < until; index = Position.after(index)) {
+      const entry = read(index)
+      bytes += Entry.bytesOf(entry)
+      if (bytes > bytesMax && found.length > 0) break
+      found.push(entry)
+    }
+    return found
+  }
+
+  const persist = (write: LogWrite): Effect.Effect<void, LogWriteFailure> =>
+    Effect.suspend(() => {
+      const { changes, last } = changesOf(groupId, write, cursor)
+      invariant(!isPersisting, "the log has one writer, which waits for each write")
+      if (changes.entries.length === 0 && changes.records.length === 0) return Effect.void
+      isPersisting = true
+      return writer.commit(changes).pipe(
+        Effect.andThen(
+          Effect.sync(() => {
+            cursor.last = last
+          })
+        ),
+        Effect.onExit(() =>
+          Effect.sync(() => {
+            isPersisting = false
+          })
+        ),
+        Effect.uninterruptible
+      )
+    })
+
+  return {
+    reader: {
+      firstIndex: () => cursor.first,
+      lastIndex: () => cursor.last,
+      term,
+      entries,
+      // The log is not compacted yet, so every peer can be served from its first entry.
+      snapshot: () => undefined
+    },
+    hardState: () => readHardState(groupId, tables),
+    persist
+  }
+}
+
+function makeLocalStore(
+  groupId: GroupId,
+  tables: LogTables,
+  writer: Writer
+): LocalStore["Service"] {
+  return {
+    read: () => {
+      const record = tables.record("local")
+      return record === undefined
+        ? undefined
+        : Result.getOrThrow(LocalRecord.decode(groupId, record))
+    },
+    write: (record) =>
+      Effect.suspend(() => {
+        invariant(record.groupId === groupId, "a local record stays in the log of its group")
+        return writer.commit({
+          operation: "write local record",
+          remove: undefined,
+          entries: [],
+          records: [{ name: "local", record: LocalRecord.encode(record) }]
+        })
+      })
+  }
+}
+
+/** Where the durable log begins and ends; moved only by a write that has returned. */
+interface Cursor {
+  readonly first: LogIndex
+  last: LogIndex
+  readonly termBeforeFirst: Term
+}
+
+/**
+ * Refuses a log with a gap, with a damaged entry at either end, or that ends below the durable commit
+ * index: a committed entry is missing, and to vote without it could lose it for the cluster.
+ */
+function openCursor(groupId: GroupId, tables: LogTables): Cursor {
+  const pointerRecord = tables.record("snapshotPointer")
+  // Nothing writes the pointer yet; compaction of the log will, in the commit that removes entries.
+  const before: Position.Position =
+    pointerRecord === undefined
+      ? { index: Position.noIndex, term: Position.noTerm }
+      : Result.getOrThrow(SnapshotPointerRecord.decode(groupId, pointerRecord))
+  const first = Position.after(before.index)
+  const last = lastOf(groupId, tables, first)
+  if (readHardState(groupId, tables).commit > last) throw missing(groupId, Position.after(last))
+  return { first, last, termBeforeFirst: before.term }
+}
+
+function lastOf(groupId: GroupId, tables: LogTables, first: LogIndex): LogIndex {
+  const extent = tables.extent()
+  if (extent === undefined) return Position.before(first)
+  if (extent.first !== first) throw missing(groupId, first)
+  if (extent.count !== extent.last - extent.first + 1) {
+    throw missing(groupId, firstGap(tables, extent.first, extent.last))
+  }
+  readEntry(groupId, tables, extent.first)
+  readEntry(groupId, tables, extent.last)
+  return extent.last
+}
+
+function firstGap(tables: LogTables, first: LogIndex, last: LogIndex): LogIndex {
+  let index = first
+  while (index < last && tables.entry(index) !== undefined) index = Position.after(index)
+  return index
+}
+
+function readEntry(groupId: GroupId, tables: LogTables, index: LogIndex): Entry.Entry {
+  const record = tables.entry(index)
+  if (record === undefined) throw missing(groupId, index)
+  return Result.getOrThrow(EntryRecord.decode(groupId, index, record))
+}
+
+function readHardState(groupId: GroupId, tables: LogTables): HardState.HardState {
+  const record = tables.record("hardState")
+  return record === undefined
+    ? HardState.initial
+    : Result.getOrThrow(HardStateRecord.decode(groupId, record))
+}
+
+const missing = (groupId: GroupId, index: LogIndex): LogCorrupted =>
+  new LogCorrupted({ groupId, index, reason: "missing" })
+
+/** Encodes everything before anything is issued, so that a bug cannot leave half a write. */
+function changesOf(
+  groupId: GroupId,
+  { entries, hardState }: LogWrite,
+  cursor: Cursor
+): { readonly changes: LogChanges; readonly last: LogIndex } {
+  const first = entries[0]?.index ?? Position.after(cursor.last)
+  invariant(
+    first >= cursor.first && first <= Position.after(cursor.last),
+    "entries replace a suffix of the log or continue it"
+  )
+  const records = entries.map((entry, at) => {
+    invariant(entry.index === first + at, "the entries of one write are contiguous")
+    return { index: entry.index, record: EntryRecord.encode(groupId, entry) }
+  })
+  const last = entries.length === 0 ? cursor.last : Position.plus(first, entries.length - 1)
+  return {
+    last,
+    changes: {
+      operation: "persist",
+      remove:
+        last < cursor.last
+          ? { from: Position.after(last), until: Position.after(cursor.last) }
+          : undefined,
+      entries: records,
+      records:
+        hardState === undefined
+          ? []
+          : [{ name: "hardState", record: HardStateRecord.encode(groupId, hardState) }]
+    }
+  }
+}
+
+type Refusal = LogCorrupted | RecordCorrupted | FormatVersionUnknown
+
+/** Runs `body`; what it throws typed is a failure, the rest a defect. */
+const refusing = <A>(body: () => A): Effect.Effect<A, Refusal> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(body())
+    } catch (error) {
+      return isRefusal(error) ? Effect.fail(error) : Effect.die(error)
+    }
+  })
+
+const isRefusal = (error: unknown): error is Refusal =>
+  error instanceof LogCorrupted ||
+  error instanceof RecordCorrupted ||
+  error instanceof FormatVersionUnknown
