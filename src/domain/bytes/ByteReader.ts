@@ -107,6 +107,14 @@ export class ByteReader {
     return this.#refuseAt("outOfRange", at)
   }
 
+  /** 1 byte that selects something, in `[min, max]`; else refused for `reason`, where it stands. */
+  choice(min: number, max: number, reason: "unknownFlag" | "unknownTag" | "outOfRange"): number {
+    const at = this.#offset
+    const value = this.u8()
+    if (this.isRefused || (value >= min && value <= max)) return value
+    return this.#refuseAt(reason, at)
+  }
+
   /** `length ‖ bytes` with a length in `[min, max]`; the length is as wide as `read`. */
   block(read: "u8" | "u16" | "u32", min: number, max: number): Buffer {
     return this.bytes(this.within(read, min, max))

@@ -149,7 +149,7 @@ function decodeLifecycle(reader: ByteReader): Result.Result<Command, Malformed |
   const subTag = reader.u8()
   switch (subTag) {
     case subTags.rotate: {
-      const purpose = reader.within("u8", 1, 2) === 1 ? "storage" : "raft"
+      const purpose = reader.choice(1, 2, "unknownTag") === 1 ? "storage" : "raft"
       return reader.end({ _tag: "Rotate", purpose, ...readDelivery(reader) })
     }
     case subTags.rewrap: {

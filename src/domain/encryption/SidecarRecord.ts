@@ -129,7 +129,7 @@ function readKeys(reader: ByteReader): ReadonlyArray<SidecarState.WrappedKey> {
     const id = reader.within("u32", 1, 0xffffffff) as KeyId
     if (id <= previous) reader.refuse("notCanonical")
     previous = id
-    const purpose = reader.within("u8", 1, 2) === 1 ? "storage" : "raft"
+    const purpose = reader.choice(1, 2, "unknownTag") === 1 ? "storage" : "raft"
     const createdIndex = reader.u64() as LogIndex
     const clusterId = reader.hex128() as ClusterId
     // A copy: the state outlives the record or snapshot it was read from.

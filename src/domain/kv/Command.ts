@@ -201,8 +201,7 @@ function writeSpan(writer: ByteWriter, span: Span): void {
 }
 
 function readSpan(reader: ByteReader): Span {
-  if (reader.peekU8() > spanTags.Prefix) reader.refuse("unknownTag")
-  if (reader.u8() === spanTags.Prefix) {
+  if (reader.choice(spanTags.Between, spanTags.Prefix, "unknownTag") === spanTags.Prefix) {
     return { _tag: "Prefix", prefix: reader.block("u16", 0, Limits.keyBytesMax) }
   }
   const from = reader.block("u16", 0, Limits.keyBytesMax)

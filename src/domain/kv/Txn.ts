@@ -149,8 +149,7 @@ function writeCompare(writer: ByteWriter, compare: Compare): void {
 
 function readCompare(reader: ByteReader): Compare {
   const key = readKey(reader)
-  if (reader.peekU8() > compareTags.Value) reader.refuse("unknownTag")
-  switch (reader.within("u8", compareTags.Exists, compareTags.Value)) {
+  switch (reader.choice(compareTags.Exists, compareTags.Value, "unknownTag")) {
     case compareTags.Revision: {
       const operator = readOperator(reader)
       const revision = reader.within("u64", 0, Limits.revisionMax) as Revision
@@ -164,7 +163,7 @@ function readCompare(reader: ByteReader): Compare {
 }
 
 const readOperator = (reader: ByteReader): Operator =>
-  operators[reader.within("u8", 1, operators.length) - 1] ?? "equal"
+  operators[reader.choice(1, operators.length, "unknownTag") - 1] ?? "equal"
 
 const operationBytesOf = (operation: Operation): number =>
   3 + operation.key.length + (operation._tag === "Put" ? 4 + operation.value.length : 0)
@@ -185,8 +184,7 @@ function readBranch(reader: ByteReader): ReadonlyArray<Operation> {
 }
 
 function readOperation(reader: ByteReader): Operation {
-  if (reader.peekU8() > operationTags.Get) reader.refuse("unknownTag")
-  const tag = reader.within("u8", operationTags.Put, operationTags.Get)
+  const tag = reader.choice(operationTags.Put, operationTags.Get, "unknownTag")
   const key = readKey(reader)
   if (tag === operationTags.Put) return { _tag: "Put", key, value: readValue(reader) }
   return { _tag: tag === operationTags.Delete ? "Delete" : "Get", key }

@@ -35,8 +35,7 @@ export const encode = ({ bytes, createRevision, isSealed, revision }: Value): Bu
 /** The bytes are a view of `stored`. */
 export function decode(stored: Uint8Array): Decoded<Value> {
   const reader = new ByteReader("stored value", stored)
-  const flags = reader.u8()
-  if (flags > 1) reader.refuse("unknownFlag")
+  const flags = reader.choice(0, 1, "unknownFlag")
   const revision = reader.within("u64", 1, Limits.revisionMax) as Revision
   const createRevision = reader.within("u64", 1, revision) as Revision
   return reader.end({ isSealed: flags === 1, revision, createRevision, bytes: reader.rest() })

@@ -44,11 +44,9 @@ export function write(writer: ByteWriter, { session, content }: Request): void {
 
 /** Reads one request of exactly `size` bytes; the content is a view. */
 export function read(reader: ByteReader, size: number): Request {
-  const flag = reader.peekU8()
-  if (flag > 1) reader.refuse("unknownFlag")
+  const flag = reader.choice(0, 1, "unknownFlag")
   const headerBytes = flag === 1 ? 25 : 1
   if (size < headerBytes) reader.refuse("truncated")
-  reader.u8()
   const session = flag === 1 ? readSession(reader) : undefined
   return { session, content: reader.bytes(size - headerBytes) }
 }

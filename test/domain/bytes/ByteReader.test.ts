@@ -64,6 +64,13 @@ describe("ByteReader", () => {
     expect(failureOf(block.end(null))).toMatchObject({ reason: "truncated", offset: 2 })
   })
 
+  it("refuses a choice it does not know, for the reason given, where it stands", () => {
+    const bytes = reader("0103")
+    expect(bytes.choice(1, 2, "unknownTag")).toBe(1)
+    expect(bytes.choice(1, 2, "unknownTag")).toBe(0)
+    expect(failureOf(bytes.end(null))).toMatchObject({ reason: "unknownTag", offset: 1 })
+  })
+
   it("never goes backwards", () => {
     const bytes = reader("010203")
     bytes.u16()

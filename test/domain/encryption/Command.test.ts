@@ -83,7 +83,7 @@ describe("encryption command", () => {
     }
     for (const purpose of ["00", "03"]) {
       const failure = refused(`05 01 ${purpose} 00000001 0001 aa`)
-      expect(failure).toMatchObject({ reason: "outOfRange", offset: 2 })
+      expect(failure).toMatchObject({ reason: "unknownTag", offset: 2 })
     }
     expect(refused("05 01 01 00000001 0000")).toMatchObject({ reason: "outOfRange" })
     expect(refused(`05 01 01 00000001 0401 ${"aa".repeat(1025)}`)).toMatchObject({
