@@ -54,7 +54,7 @@ export const layer = (options: { readonly directory: string; readonly nodeName: 
     Layer.provideMerge(
       Layer.mergeAll(
         LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-        StateStoreLmdb.layer({ mapSizeBytes })
+        StateStoreLmdb.layer({ groupId, mapSizeBytes })
       ).pipe(Layer.provide(DataDirectoryLock.layer(options)))
     ),
     Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer()))

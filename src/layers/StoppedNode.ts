@@ -26,5 +26,5 @@ export const stores = ({ directory }: { readonly directory: string }) =>
 const opened = (directory: string) =>
   Layer.mergeAll(
     LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-    StateStoreLmdb.layer({ mapSizeBytes })
+    StateStoreLmdb.layer({ groupId, mapSizeBytes })
   ).pipe(Layer.provide(DataDirectoryLock.layer({ directory })))

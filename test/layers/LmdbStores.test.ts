@@ -61,7 +61,7 @@ const makeStores: MakeStores = () => {
     open: () =>
       Layer.mergeAll(
         LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-        StateStoreLmdb.layer({ mapSizeBytes })
+        StateStoreLmdb.layer({ groupId, mapSizeBytes })
       ).pipe(Layer.provide(DataDirectoryLock.layer({ directory }))),
     flipBit: (record, bit) => flipBit(directory, record, bit)
   }
