@@ -21,7 +21,7 @@ export interface Options<Name extends string> {
   readonly directory: string
   readonly environment: "log" | "state"
   readonly tables: ReadonlyArray<Name>
-  /** The most the environment can ever hold; address space, not disk space. */
+  /** Address space reserved at first, not disk space; lmdb-js maps again when it is full. */
   readonly mapSizeBytes: number
   /** Commits visible before they are flushed; see `StateStoreLmdb`. */
   readonly overlappingSync: boolean

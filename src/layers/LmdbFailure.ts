@@ -1,10 +1,33 @@
 /**
- * What a failed LMDB commit carries: `commitError` is a second promise that rejects too and would end
- * the process as an unhandled rejection if nobody looked at it.
+ * How lmdb-js reports a failed commit, and what must be done lest the report end the process.
+ *
+ * What must never happen here: a rejection that nobody looks at. It would end the process before the
+ * node can say what failed. Proof: `test/layers/LmdbFailure.test.ts`, with a disk that refuses.
  */
-export function observed(error: unknown): unknown {
-  if (error instanceof Error && "commitError" in error) {
-    void Promise.resolve(error.commitError).catch(() => undefined)
-  }
-  return error
+import type { Database } from "lmdb"
+
+/**
+ * What the operator needs to know. lmdb-js rejects every write of a failed commit with a generic error
+ * whose `commitError` is a promise that rejects too, about now, with LMDB's own.
+ */
+export async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error && "commitError" in error)) return error
+  const own = Promise.resolve(error.commitError).then(
+    () => error,
+    (cause: unknown) => cause
+  )
+  const patience = new Promise<unknown>((resolve) => setImmediate(resolve, error))
+  return Promise.race([own, patience])
 }
+
+/**
+ * Call it after the writes of a turn have been issued. At the end of the turn lmdb-js may make one
+ * more promise of the commit, which no write returns; only `committed` leads to it.
+ */
+export function observeLater(table: Database<Uint8Array, Uint8Array>): void {
+  setImmediate(() => {
+    void table.committed.then(ignore, ignore)
+  })
+}
+
+const ignore = () => {}

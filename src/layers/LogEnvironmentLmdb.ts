@@ -17,11 +17,12 @@ import { DataDirectory } from "../services/DataDirectory.ts"
 import type { LocalStore } from "../services/LocalStore.ts"
 import type { RaftLogStore } from "../services/RaftLogStore.ts"
 import * as LmdbEnvironment from "./LmdbEnvironment.ts"
+import { causeOf, observeLater } from "./LmdbFailure.ts"
 import * as LogEnvironment from "./LogEnvironment.ts"
 
 export interface Options {
   readonly groupId: GroupId
-  /** The most the log can ever hold; address space, not disk space. A write beyond it fails. */
+  /** Address space reserved for the log, not disk space; lmdb-js maps again when it is full. */
   readonly mapSizeBytes: number
 }
 
@@ -54,7 +55,7 @@ function logTables(tables: Tables): LogEnvironment.LogTables {
   const tableOf = (name: LogEnvironment.RecordName) =>
     name === "local" ? tables.local : tables.meta
 
-  /** Everything in one turn; the promises of one turn are few and settle together. */
+  /** Everything in one turn, which makes it one transaction, of one promise or of a few. */
   const issue = (changes: LogEnvironment.LogChanges): Promise<unknown> => {
     const promises = new Set<Promise<boolean>>()
     const { remove } = changes
@@ -68,6 +69,7 @@ function logTables(tables: Tables): LogEnvironment.LogTables {
     for (const { name, record } of changes.records) {
       promises.add(tableOf(name).put(recordKeys[name], record))
     }
+    observeLater(entries)
     return Promise.all(promises)
   }
 
@@ -123,19 +125,4 @@ const recordKeys: Readonly<Record<LogEnvironment.RecordName, Buffer>> = {
   hardState: Buffer.from("hardState"),
   snapshotPointer: Buffer.from("snapshotPointer"),
   local: Buffer.from("local")
-}
-
-/**
- * What the operator needs to know. lmdb-js rejects every write of a failed commit with a generic error
- * whose `commitError` is a promise that rejects too, a moment later, with LMDB's own; unobserved, that
- * one would end the process.
- */
-async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error && "commitError" in error)) return error
-  const own = Promise.resolve(error.commitError).then(
-    () => error,
-    (cause: unknown) => cause
-  )
-  const patience = new Promise<unknown>((resolve) => setImmediate(resolve, error))
-  return Promise.race([own, patience])
 }

@@ -37,7 +37,7 @@ import * as LmdbEnvironment from "./LmdbEnvironment.ts"
 export interface Options {
   /** Whose state it is; the service runs group 0. */
   readonly groupId?: GroupId
-  /** The most the state can ever hold; address space, not disk space. A write beyond it fails. */
+  /** Address space reserved for the state, not disk space; lmdb-js maps again when it is full. */
   readonly mapSizeBytes: number
 }
 
