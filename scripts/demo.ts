@@ -176,7 +176,7 @@ const demonstration = Effect.gen(function* () {
 const program = Effect.gen(function* () {
   const report = yield* demonstration
   yield* Effect.sync(() => (isJson ? process.stderr : process.stdout).write(Report.text(report)))
-  if (isJson) process.stdout.write(`${JSON.stringify(report)}\n`)
+  if (isJson) process.stdout.write(`${Report.json(report)}\n`)
   const missing = Report.shortcomings(report)
   if (missing.length > 0) return yield* new NotAsItMustBe({ message: missing.join("; ") })
 }).pipe(Effect.tapError(({ message }) => Effect.sync(() => console.error(`demo: ${message}`))))

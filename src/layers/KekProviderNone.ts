@@ -4,6 +4,6 @@ import * as Layer from "effect/Layer"
 import { KekProvider } from "../services/KekProvider.ts"
 
 export const layer: Layer.Layer<KekProvider> = Layer.succeed(KekProvider, {
-  source: "nowhere",
+  source: "--kek-file",
   load: Effect.succeed(undefined)
 })

@@ -16,6 +16,7 @@ import * as Random from "effect/Random"
 import { EncryptionApplyFailed } from "../domain/encryption/Errors.ts"
 import { TooManyProposals } from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import * as Membership from "../domain/raft/Membership.ts"
@@ -174,6 +175,7 @@ const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machiner
     })
     if (!raft.hasReady()) return
     const ready = yield* attempt(() => raft.ready())
+    invariant(ready.snapshot === undefined, "nobody sends a lone voter a snapshot (SPEC §16)")
     yield* persist(ready)
     driver.persisted(ready)
     transport.send(ready.messages)
