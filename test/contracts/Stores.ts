@@ -10,9 +10,11 @@ import type { StateStore } from "../../src/services/StateStore.ts"
 
 export type Services = RaftLogStore | LocalStore | StateStore
 
-/** Which record a bit is flipped in. */
+/** Which record of the log environment is damaged. */
 export type StoredRecord =
   | { readonly _tag: "Entry"; readonly index: number }
+  | { readonly _tag: "FormatVersion" }
+  | { readonly _tag: "SnapshotPointer" }
   | { readonly _tag: "HardState" }
   | { readonly _tag: "Local" }
 
@@ -21,6 +23,8 @@ export interface DurableStores {
   readonly open: () => Layer.Layer<Services, { readonly message: string }>
   /** Flips one bit of a stored record, while nothing is open. */
   readonly flipBit: (record: StoredRecord, bit: number) => Promise<void>
+  /** Writes a record past every check, or removes it, while nothing is open. */
+  readonly replace: (record: StoredRecord, bytes: Buffer | undefined) => Promise<void>
 }
 
 /** Makes empty stores, and removes what is left of them when the test ends. */

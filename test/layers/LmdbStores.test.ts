@@ -9,6 +9,7 @@ import * as DataDirectoryLock from "../../src/layers/DataDirectoryLock.ts"
 import * as LogEnvironmentLmdb from "../../src/layers/LogEnvironmentLmdb.ts"
 import * as StateStoreLmdb from "../../src/layers/StateStoreLmdb.ts"
 import * as LocalStoreContract from "../contracts/LocalStore.ts"
+import * as LogOpeningContract from "../contracts/LogOpening.ts"
 import * as RaftLogStoreContract from "../contracts/RaftLogStore.ts"
 import * as StateStoreContract from "../contracts/StateStore.ts"
 import type { MakeStores, StoredRecord } from "../contracts/Stores.ts"
@@ -27,6 +28,10 @@ const placeOf = (record: StoredRecord): { readonly table: string; readonly key: 
       key.writeBigUInt64BE(BigInt(record.index))
       return { table: "entries", key }
     }
+    case "FormatVersion":
+      return { table: "meta", key: Buffer.from("formatVersion") }
+    case "SnapshotPointer":
+      return { table: "meta", key: Buffer.from("snapshotPointer") }
     case "HardState":
       return { table: "meta", key: Buffer.from("hardState") }
     case "Local":
@@ -34,8 +39,19 @@ const placeOf = (record: StoredRecord): { readonly table: string; readonly key: 
   }
 }
 
-/** Writes the damaged value through a handle of its own, past every check of ours. */
-async function flipBit(directory: string, record: StoredRecord, bit: number): Promise<void> {
+const flipped = (bit: number) => (value: Buffer | undefined) => {
+  expect(value).toBeDefined()
+  const damaged = Buffer.from(value!)
+  damaged[bit >>> 3]! ^= 1 << (bit & 7)
+  return damaged
+}
+
+/** Writes the new value through a handle of its own, past every check of ours. */
+async function change(
+  directory: string,
+  record: StoredRecord,
+  edit: (value: Buffer | undefined) => Buffer | undefined
+): Promise<void> {
   const { key, table } = placeOf(record)
   const options = { encoding: "binary", keyEncoding: "binary" } as const
   const environment = open<Buffer, Buffer>({
@@ -46,11 +62,8 @@ async function flipBit(directory: string, record: StoredRecord, bit: number): Pr
     ...options
   })
   const database = environment.openDB<Buffer, Buffer>({ name: table, ...options })
-  const value = database.get(key)
-  expect(value).toBeDefined()
-  const damaged = Buffer.from(value!)
-  damaged[bit >>> 3]! ^= 1 << (bit & 7)
-  await database.put(key, damaged)
+  const value = edit(database.get(key))
+  await (value === undefined ? database.remove(key) : database.put(key, value))
   await environment.close()
 }
 
@@ -63,10 +76,13 @@ const makeStores: MakeStores = () => {
         LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
         StateStoreLmdb.layer({ groupId, mapSizeBytes })
       ).pipe(Layer.provide(DataDirectoryLock.layer({ directory }))),
-    flipBit: (record, bit) => flipBit(directory, record, bit)
+    flipBit: (record, bit) => change(directory, record, flipped(bit)),
+    replace: (record, bytes) => change(directory, record, () => bytes)
   }
 }
 
+LogOpeningContract.suite("LMDB", makeStores)
+LogOpeningContract.writesSuite("LMDB", makeStores)
 RaftLogStoreContract.suite("LMDB", makeStores)
 LocalStoreContract.suite("LMDB", makeStores)
 StateStoreContract.suite("LMDB", makeStores)

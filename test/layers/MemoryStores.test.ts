@@ -7,6 +7,7 @@ import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as StateStoreMemory from "../../src/layers/StateStoreMemory.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
 import * as LocalStoreContract from "../contracts/LocalStore.ts"
+import * as LogOpeningContract from "../contracts/LogOpening.ts"
 import * as RaftLogStoreContract from "../contracts/RaftLogStore.ts"
 import * as StateStoreContract from "../contracts/StateStore.ts"
 import type { MakeStores, StoredRecord } from "../contracts/Stores.ts"
@@ -17,10 +18,26 @@ const recordOf = (disk: MemoryDisk, record: StoredRecord): Buffer | undefined =>
   switch (record._tag) {
     case "Entry":
       return disk.entries.get(record.index)
+    case "FormatVersion":
+      return disk.meta.get("formatVersion")
+    case "SnapshotPointer":
+      return disk.meta.get("snapshotPointer")
     case "HardState":
       return disk.meta.get("hardState")
     case "Local":
       return disk.local
+  }
+}
+
+function replace(disk: MemoryDisk, record: StoredRecord, bytes: Buffer | undefined): void {
+  if (record._tag === "Local") disk.local = bytes
+  else if (record._tag === "Entry") {
+    if (bytes === undefined) disk.entries.delete(record.index)
+    else disk.entries.set(record.index, bytes)
+  } else {
+    const name = record._tag.slice(0, 1).toLowerCase() + record._tag.slice(1)
+    if (bytes === undefined) disk.meta.delete(name)
+    else disk.meta.set(name, bytes)
   }
 }
 
@@ -36,10 +53,13 @@ const makeStores: MakeStores = () => {
       const bytes = recordOf(disk, record)
       expect(bytes).toBeDefined()
       bytes![bit >>> 3]! ^= 1 << (bit & 7)
-    }
+    },
+    replace: async (record, bytes) => replace(disk, record, bytes)
   }
 }
 
+LogOpeningContract.suite("memory", makeStores)
+LogOpeningContract.writesSuite("memory", makeStores)
 RaftLogStoreContract.suite("memory", makeStores)
 LocalStoreContract.suite("memory", makeStores)
 StateStoreContract.suite("memory", makeStores)
