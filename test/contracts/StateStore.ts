@@ -85,6 +85,67 @@ export function suite(name: string, makeStores: MakeStores): void {
       }).pipe(Effect.provide(stores.open()))
     })
 
+    it.live("limits, empty ranges and empty values", () => {
+      const stores = makeStores()
+      return Effect.map(StateStore, ({ reader, transact }) => {
+        transact((transaction) => transaction.put("kv", bytes(1), bytes()))
+        expect(reader.get("kv", bytes(1))).toEqual(bytes())
+        expect(reader.range("kv", { limit: 0 })).toEqual([])
+        expect(reader.range("kv", { until: bytes() })).toEqual([])
+        expect(reader.range("kv", { from: bytes(), limit: 1 })).toHaveLength(1)
+        expect(reader.range("kv", { from: bytes(1), until: bytes(1) })).toEqual([])
+      }).pipe(Effect.provide(stores.open()))
+    })
+
+    it.live("keys of 1 to 1,100 bytes; others are a bug and write nothing", () => {
+      const stores = makeStores()
+      return Effect.map(StateStore, ({ reader, transact }) => {
+        const longest = Buffer.alloc(1100, 7)
+        transact((transaction) => transaction.put("kv", longest, bytes(1)))
+        expect(reader.get("kv", longest)).toEqual(bytes(1))
+        for (const key of [bytes(), Buffer.alloc(1101)]) {
+          expect(() => reader.get("kv", key)).toThrow("1,100")
+          const put = () =>
+            transact((transaction) => {
+              transaction.put("kv", bytes(1), bytes(1))
+              transaction.put("kv", key, bytes(1))
+            })
+          expect(put).toThrow("1,100")
+        }
+        expect(rows(reader)).toHaveLength(1)
+      }).pipe(Effect.provide(stores.open()))
+    })
+
+    it.live("a transaction is not used after its body, and does not nest", () => {
+      const stores = makeStores()
+      return Effect.map(StateStore, ({ reader, transact }) => {
+        const kept = transact((transaction) => transaction)
+        expect(() => kept.put("kv", bytes(1), bytes(1))).toThrow("its own body")
+        expect(() => transact(() => transact(() => 1))).toThrow("nest")
+        expect(transact(() => "result")).toBe("result")
+        expect(rows(reader)).toEqual([])
+      }).pipe(Effect.provide(stores.open()))
+    })
+
+    it.live("answers bytes that are the caller's, and large ones whole", () => {
+      const stores = makeStores()
+      return Effect.map(StateStore, ({ reader, transact }) => {
+        const large = Buffer.alloc(300_000, 5)
+        transact((transaction) => {
+          transaction.put("kv", bytes(1), bytes(1, 2, 3))
+          transaction.put("kv", bytes(2), large)
+        })
+        const first = reader.get("kv", bytes(1))!
+        const found = reader.range("kv", {})
+        reader.get("kv", bytes(2))
+        expect(first).toEqual(bytes(1, 2, 3))
+        expect(found[0]!.value).toEqual(bytes(1, 2, 3))
+        expect(found[1]!.value).toEqual(large)
+        first.fill(0)
+        expect(reader.get("kv", bytes(1))).toEqual(bytes(1, 2, 3))
+      }).pipe(Effect.provide(stores.open()))
+    })
+
     it.live("agrees with a map over random transactions, some of which throw", () => {
       const stores = makeStores()
       const numbers = seededNumbers(11)

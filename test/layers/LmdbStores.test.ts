@@ -1,13 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { afterAll, describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { open } from "lmdb"
-import { afterAll, expect } from "vitest"
 import type { GroupId } from "../../src/domain/Ids.ts"
+import * as FormatVersion from "../../src/domain/state/FormatVersion.ts"
 import * as DataDirectoryLock from "../../src/layers/DataDirectoryLock.ts"
 import * as LogEnvironmentLmdb from "../../src/layers/LogEnvironmentLmdb.ts"
 import * as StateStoreLmdb from "../../src/layers/StateStoreLmdb.ts"
+import { StateStore } from "../../src/services/StateStore.ts"
 import * as LocalStoreContract from "../contracts/LocalStore.ts"
 import * as LogOpeningContract from "../contracts/LogOpening.ts"
 import * as RaftLogStoreContract from "../contracts/RaftLogStore.ts"
@@ -47,18 +50,25 @@ const flipped = (bit: number) => (value: Buffer | undefined) => {
 }
 
 /** Writes the new value through a handle of its own, past every check of ours. */
-async function change(
-  directory: string,
-  record: StoredRecord,
-  edit: (value: Buffer | undefined) => Buffer | undefined
-): Promise<void> {
-  const { key, table } = placeOf(record)
+const change = (directory: string, record: StoredRecord, edit: Edit): Promise<void> =>
+  changeAt(directory, { environment: "log", ...placeOf(record) }, edit)
+
+type Edit = (value: Buffer | undefined) => Buffer | undefined
+
+interface Place {
+  readonly environment: string
+  readonly table: string
+  readonly key: Buffer
+}
+
+async function changeAt(directory: string, place: Place, edit: Edit): Promise<void> {
+  const { key, table } = place
   const options = { encoding: "binary", keyEncoding: "binary" } as const
   const environment = open<Buffer, Buffer>({
-    path: join(directory, "log"),
+    path: join(directory, place.environment),
     mapSize: mapSizeBytes,
     pageSize: 8192,
-    maxDbs: 4,
+    maxDbs: 8,
     ...options
   })
   const database = environment.openDB<Buffer, Buffer>({ name: table, ...options })
@@ -83,6 +93,24 @@ const makeStores: MakeStores = () => {
 
 LogOpeningContract.suite("LMDB", makeStores)
 LogOpeningContract.writesSuite("LMDB", makeStores)
+describe("StateStoreLmdb", () => {
+  it.live("an unknown format version of the state is refused", () => {
+    const directory = join(root, "format")
+    const layer = () =>
+      StateStoreLmdb.layer({ groupId, mapSizeBytes }).pipe(
+        Layer.provide(DataDirectoryLock.layer({ directory }))
+      )
+    return Effect.gen(function* () {
+      yield* Effect.asVoid(StateStore).pipe(Effect.provide(layer()))
+      const format = { environment: "state", table: "meta", key: Buffer.from("formatVersion") }
+      const later = FormatVersion.encode("state", groupId, 7)
+      yield* Effect.promise(() => changeAt(directory, format, () => later))
+      const error = yield* Effect.flip(Effect.asVoid(StateStore).pipe(Effect.provide(layer())))
+      expect(error).toMatchObject({ _tag: "FormatVersionUnknown", environment: "state", found: 7 })
+    })
+  })
+})
+
 RaftLogStoreContract.suite("LMDB", makeStores)
 LocalStoreContract.suite("LMDB", makeStores)
 StateStoreContract.suite("LMDB", makeStores)

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import type { GroupId } from "../../src/domain/Ids.ts"
+import * as TestClock from "effect/testing/TestClock"
+import type { GroupId, LogIndex, Term } from "../../src/domain/Ids.ts"
 import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as StateStoreMemory from "../../src/layers/StateStoreMemory.ts"
+import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
 import * as LocalStoreContract from "../contracts/LocalStore.ts"
 import * as LogOpeningContract from "../contracts/LogOpening.ts"
@@ -94,5 +98,65 @@ describe("MemoryDisk", () => {
       expect(put).toThrow("no space")
       expect(yield* Effect.flip(flush)).toMatchObject({ _tag: "StateWriteFailure" })
     }).pipe(Effect.provide(StateStoreMemory.layer({ disk })))
+  })
+
+  const entry = { index: 1 as LogIndex, term: 1 as Term, kind: "noop", data: Buffer.of() } as const
+  const write = { entries: [entry], hardState: undefined }
+
+  it.effect("a failed write of the log changes nothing and breaks the store", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      const { persist, reader } = yield* RaftLogStore
+      disk.nextLogFault = new Error("no space")
+      const first = yield* Effect.flip(persist(write))
+      expect(first).toMatchObject({ _tag: "LogWriteFailure", cause: disk.nextLogFault })
+      disk.nextLogFault = undefined
+      expect(yield* Effect.flip(persist(write))).toBe(first)
+      expect([reader.lastIndex(), disk.entries.size]).toEqual([0, 0])
+    }).pipe(Effect.provide(LogEnvironmentMemory.layer({ disk, groupId })))
+  })
+
+  it.effect("a crash during a write leaves all of it or nothing, and ends the opening", () => {
+    const disk = new MemoryDisk()
+    const opened = LogEnvironmentMemory.layer({ disk, groupId })
+    /** Crashes after so many milliseconds of a write that takes 10. */
+    const crashAfter = (millis: number) =>
+      Effect.gen(function* () {
+        const { persist, reader } = yield* RaftLogStore
+        disk.logWriteMillis = 10
+        const fibre = yield* Effect.forkChild(Effect.exit(persist(write)), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust(millis)
+        disk.crash({ keptCommits: 0 })
+        expect(reader.lastIndex()).toBe(0)
+        yield* TestClock.adjust(10)
+        disk.logWriteMillis = 0
+        expect(Exit.isFailure(yield* Fiber.join(fibre))).toBe(millis < 5)
+        expect((yield* Effect.flip(persist(write)))._tag).toBe("LogWriteFailure")
+        return disk.entries.size
+      }).pipe(Effect.provide(Layer.fresh(opened)))
+    return Effect.gen(function* () {
+      expect(yield* crashAfter(4)).toBe(0)
+      expect(yield* crashAfter(6)).toBe(1)
+      const { reader } = yield* RaftLogStore.pipe(Effect.provide(Layer.fresh(opened)))
+      expect(reader.lastIndex()).toBe(1)
+    })
+  })
+
+  it.effect("journals what reached the disk", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      const { persist } = yield* RaftLogStore
+      const { transact } = yield* StateStore
+      yield* persist(write)
+      transact((transaction) => transaction.put("applied", Buffer.from([1]), Buffer.from([2])))
+      expect(disk.journal.map(({ environment }) => environment)).toEqual(["log", "log", "state"])
+    }).pipe(
+      Effect.provide([
+        LogEnvironmentMemory.layer({ disk, groupId }),
+        StateStoreMemory.layer({ disk })
+      ])
+    )
   })
 })
