@@ -5,20 +5,14 @@
  * back, and `disable` says that. Proof: `test/e2e/Admin.test.ts`.
  */
 import * as Command from "effect/cli/Command"
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { EncryptionStatus } from "../domain/api/AdminApi.ts"
+import { EncryptionDisableUnsupported } from "../domain/encryption/Errors.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
 import * as RpcClientSocket from "./RpcClientSocket.ts"
 
 const { endpoint } = CommandFlags
-
-/** SPEC §2: phases are entered, never left. */
-class EncryptionIsOneWay extends Data.TaggedError("EncryptionIsOneWay") {
-  override readonly message =
-    "encryption cannot be disabled: phases are one way; export the data and load it into a new cluster"
-}
 
 const textOf = (status: typeof EncryptionStatus.Type) =>
   CommandOutput.table([
@@ -87,9 +81,9 @@ const enableRaftEnvelope = Command.make(
   }, Effect.scoped)
 ).pipe(Command.withDescription("Phase 1 to 2: seal the entries of the log, live"))
 
-const disable = Command.make("disable", {}, () => Effect.fail(new EncryptionIsOneWay())).pipe(
-  Command.withDescription("Refuses: there is no way back")
-)
+const disable = Command.make("disable", {}, () =>
+  Effect.fail(new EncryptionDisableUnsupported({}))
+).pipe(Command.withDescription("Refuses: there is no way back"))
 
 export const command = Command.make("encryption").pipe(
   Command.withDescription("Show and advance the encryption phases"),

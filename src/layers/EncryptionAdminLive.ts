@@ -21,6 +21,9 @@ import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
 
+/** Rotations that may overtake one call. */
+const staleTimesMax = 8
+
 const make = Effect.gen(function* () {
   const applier = yield* Applier
   const coordinator = yield* Coordinator
@@ -29,14 +32,18 @@ const make = Effect.gen(function* () {
   const bootstrap = yield* makeBootstrap
   const oneAtATime = yield* Semaphore.make(1)
 
+  /** A rotation that came between makes it stale: then it is proposed for the new key. */
+  const propose = Effect.suspend(() => {
+    const storageKeyId = applier.sidecar.active.storage
+    return coordinator.administer(Command.encode({ _tag: "EnableStorageEnvelope", storageKeyId }))
+  }).pipe(Effect.repeat({ while: ({ _tag }) => _tag === "Stale", times: staleTimesMax }))
+
   const enableStorageEnvelope = Effect.gen(function* () {
     const before = applier.sidecar.storageEnvelopeIndex
     if (before !== 0) return { index: before, wasAlreadyActive: true }
     yield* gate.check
     if (applier.sidecar.keys.length === 0) yield* bootstrap
-    const storageKeyId = applier.sidecar.active.storage
-    const command = Command.encode({ _tag: "EnableStorageEnvelope", storageKeyId })
-    const outcome = yield* coordinator.administer(command)
+    const outcome = yield* propose
     const index = applier.sidecar.storageEnvelopeIndex
     invariant(index !== 0, `the storage envelope is enabled after ${outcome._tag}`)
     return { index, wasAlreadyActive: outcome._tag === "AlreadyActive" }

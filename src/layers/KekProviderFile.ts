@@ -14,7 +14,8 @@ import { KekProvider } from "../services/KekProvider.ts"
 
 type Unusable = KekUnavailable["reason"]
 
-const othersMask = 0o077
+/** What a mode of 0600 or stricter does not have. */
+const tooOpenMask = 0o177
 
 /** Reads one byte more than a key has, so that a longer file is seen. */
 async function readFile(path: string): Promise<KeyEncryptionKey | Unusable> {
@@ -22,7 +23,7 @@ async function readFile(path: string): Promise<KeyEncryptionKey | Unusable> {
   const bytes = Buffer.allocUnsafeSlow(keyBytes + 1)
   try {
     const { mode } = await file.stat()
-    if ((mode & othersMask) !== 0) return "tooOpen"
+    if ((mode & tooOpenMask) !== 0) return "tooOpen"
     const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
     if (bytesRead !== keyBytes) return "wrongSize"
     const key = Buffer.allocUnsafeSlow(keyBytes)
