@@ -68,6 +68,7 @@ export interface EnableRaftEnvelope {
   readonly raftKeyId: KeyId
 }
 
+/** Applied by `SidecarState.apply`. */
 export type Command =
   | Bootstrap
   | Rotate
@@ -76,6 +77,7 @@ export type Command =
   | EnableStorageEnvelope
   | EnableRaftEnvelope
 
+/** The first byte of a payload that is one of these commands. */
 export const opcodes = { bootstrap: 0x04, keyLifecycle: 0x05 } as const
 const subTags = {
   rotate: 1,
@@ -88,6 +90,7 @@ const subTags = {
 /** A delivery of one wrapped byte. */
 const deliveryBytesMin = 7
 
+/** A payload. Key id 0, or a wrapped key out of bounds, is a bug of the caller. */
 export function encode(command: Command): Buffer {
   const writer = ByteWriter.allocate(bytesOf(command))
   switch (command._tag) {

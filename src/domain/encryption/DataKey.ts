@@ -13,6 +13,7 @@ import { inspect } from "node:util"
 import type { ClusterId, KeyId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 
+/** What a DEK seals: values of the state store, or entries of the log. Never both. */
 export type KeyPurpose = "storage" | "raft"
 
 /** Bytes of a DEK and of a KEK: AES-256. */

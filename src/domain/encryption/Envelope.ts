@@ -22,7 +22,9 @@ import * as Nonce from "./Nonce.ts"
 /** Finds an unwrapped DEK: the keystore. */
 export type KeyLookup = (keyId: KeyId) => DataKey | undefined
 
+/** AES-256-GCM with the shape above; another suite gets another version. */
 export const version = 0x01
+/** Bytes of a tag: the full length of GCM. */
 export const tagBytes = 16
 /** Version, flag, key id and nonce. */
 export const headerBytes = 6 + Nonce.bytes
@@ -50,6 +52,7 @@ export const beginAad = (
     .bytes(key.clusterIdBytes)
     .u16(groupId)
 
+/** What one seal takes beside the plaintext. */
 export interface Sealing {
   readonly key: DataKey
   readonly nonce: Nonce.Nonce

@@ -91,6 +91,7 @@ export class CutoverInFlight extends Schema.TaggedError<CutoverInFlight>()("Cuto
   }
 }
 
+/** There is no active raft DEK to cut over to. */
 export class EncryptionNotBootstrapped extends Schema.TaggedError<EncryptionNotBootstrapped>()(
   "EncryptionNotBootstrapped",
   {}
@@ -100,6 +101,7 @@ export class EncryptionNotBootstrapped extends Schema.TaggedError<EncryptionNotB
   }
 }
 
+/** The cluster is in phase 0; a cutover needs phase 1. */
 export class StorageEnvelopeNotEnabled extends Schema.TaggedError<StorageEnvelopeNotEnabled>()(
   "StorageEnvelopeNotEnabled",
   {}

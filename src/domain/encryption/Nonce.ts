@@ -16,6 +16,7 @@ import * as Limits from "../Limits.ts"
 /** 12 bytes that only this module makes. */
 export type Nonce = Brand.Branded<Buffer, "sealog/Nonce">
 
+/** The length of every nonce. */
 export const bytes = 12
 
 /**

@@ -17,6 +17,7 @@ import * as Limits from "../Limits.ts"
 import { LocalEpochOutOfRange } from "./Errors.ts"
 import * as WriterIdentity from "./WriterIdentity.ts"
 
+/** Who registers which epoch, and in which opening. */
 export interface Registration extends WriterIdentity.WriterIdentity {
   /** The raft DEK, never 0. */
   readonly keyId: KeyId
@@ -28,6 +29,7 @@ export interface Registration extends WriterIdentity.WriterIdentity {
 
 const version = 0x01
 
+/** At most 104 bytes. */
 export function encode(registration: Registration): Buffer {
   const { epoch, keyId, openingId } = registration
   invariant(keyId !== 0, "a registration names a raft DEK")
@@ -37,6 +39,7 @@ export function encode(registration: Registration): Buffer {
   return writer.u16(epoch).hex128(openingId).done()
 }
 
+/** Fails with `Malformed`. */
 export function decode(data: Uint8Array): Decoded<Registration> {
   const reader = new ByteReader("registration", data)
   reader.version(version)

@@ -88,6 +88,7 @@ export const initial = (clusterId: ClusterId): SidecarState => ({
   raftEnvelopeCutoverIndex: 0 as LogIndex
 })
 
+/** The phase of SPEC §2. */
 export function phase(state: SidecarState): 0 | 1 | 2 {
   if (state.raftEnvelopeCutoverIndex !== 0) return 2
   return state.storageEnvelopeIndex !== 0 ? 1 : 0
@@ -101,6 +102,7 @@ export const isEntrySealed = (state: SidecarState, index: LogIndex): boolean =>
 export const isValueSealed = (state: SidecarState, revision: Revision): boolean =>
   state.storageEnvelopeIndex !== 0 && revision > state.storageEnvelopeRevision
 
+/** The known key of this id, active or not. */
 export const keyOf = (state: SidecarState, keyId: KeyId): WrappedKey | undefined =>
   state.keys.find(({ id }) => id === keyId)
 

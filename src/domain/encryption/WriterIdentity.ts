@@ -8,6 +8,7 @@ import type { ByteWriter } from "../bytes/ByteWriter.ts"
 import type { Incarnation, NodeName } from "../Ids.ts"
 import * as Limits from "../Limits.ts"
 
+/** A wiped node that returns under its name is another writer. */
 export interface WriterIdentity {
   readonly nodeName: NodeName
   readonly incarnation: Incarnation
@@ -16,11 +17,14 @@ export interface WriterIdentity {
 /** The smallest: a name of one character. */
 export const bytesMin = 18
 
+/** Are they one writer? */
 export const equals = (a: WriterIdentity, b: WriterIdentity): boolean =>
   a.nodeName === b.nodeName && a.incarnation === b.incarnation
 
+/** Bytes that {@link write} writes. */
 export const bytesOf = ({ nodeName }: WriterIdentity): number => 17 + nodeName.length
 
+/** Writes name and incarnation. */
 export const write = (writer: ByteWriter, { incarnation, nodeName }: WriterIdentity): ByteWriter =>
   writer.u8(nodeName.length).ascii(nodeName).hex128(incarnation)
 

@@ -66,14 +66,17 @@ export interface Transition {
   readonly outcome: RegisterOutcome
 }
 
+/** Of a new cluster. */
 export const empty: WriterRegistry = { writers: [], rows: [] }
 
+/** The id allocated to this name and incarnation. */
 export const writerIdOf = (
   registry: WriterRegistry,
   identity: WriterIdentity.WriterIdentity
 ): WriterId | undefined =>
   registry.writers.find((writer) => WriterIdentity.equals(writer, identity))?.writerId
 
+/** What is known of this writer under this DEK. */
 export const rowOf = (registry: WriterRegistry, { keyId, writerId }: RowKey): Row | undefined =>
   registry.rows.find((row) => row.keyId === keyId && row.writerId === writerId)
 

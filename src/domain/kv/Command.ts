@@ -22,6 +22,7 @@ import * as Limits from "../Limits.ts"
 import * as Errors from "./Errors.ts"
 import * as Txn from "./Txn.ts"
 
+/** Sets a key. */
 export interface Put {
   readonly _tag: "Put"
   /** 1..1024 bytes, like every key. */
@@ -30,11 +31,13 @@ export interface Put {
   readonly value: Uint8Array
 }
 
+/** Removes a key; no error if it is not there. */
 export interface Delete {
   readonly _tag: "Delete"
   readonly key: Uint8Array
 }
 
+/** Reads a key. */
 export interface Get {
   readonly _tag: "Get"
   readonly key: Uint8Array
@@ -50,6 +53,7 @@ export type Span =
     }
   | { readonly _tag: "Prefix"; readonly prefix: Uint8Array }
 
+/** Reads keys in order. */
 export interface Range {
   readonly _tag: "Range"
   readonly span: Span
@@ -59,6 +63,7 @@ export interface Range {
   readonly continuation: Uint8Array | undefined
 }
 
+/** One request; one revision if it changes anything. */
 export type Command = Put | Delete | Get | Range | Txn.Txn
 
 /** Why a request is refused before it is proposed. */

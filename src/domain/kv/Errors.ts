@@ -8,6 +8,7 @@ export class KeyEmpty extends Schema.TaggedError<KeyEmpty>()("KeyEmpty", {}) {
   }
 }
 
+/** Longer than `Limits.keyBytesMax`. */
 export class KeyTooLarge extends Schema.TaggedError<KeyTooLarge>()("KeyTooLarge", {
   bytes: Schema.Int,
   bytesMax: Schema.Int
@@ -17,6 +18,7 @@ export class KeyTooLarge extends Schema.TaggedError<KeyTooLarge>()("KeyTooLarge"
   }
 }
 
+/** Longer than `Limits.valueBytesMax`. */
 export class ValueTooLarge extends Schema.TaggedError<ValueTooLarge>()("ValueTooLarge", {
   bytes: Schema.Int,
   bytesMax: Schema.Int
@@ -26,6 +28,7 @@ export class ValueTooLarge extends Schema.TaggedError<ValueTooLarge>()("ValueToo
   }
 }
 
+/** Longer than `Limits.requestBytesMax`, encoded. */
 export class RequestTooLarge extends Schema.TaggedError<RequestTooLarge>()("RequestTooLarge", {
   bytes: Schema.Int,
   bytesMax: Schema.Int
@@ -52,6 +55,7 @@ export class KeyRepeated extends Schema.TaggedError<KeyRepeated>()("KeyRepeated"
   }
 }
 
+/** Not within 1..`Limits.rangeEntriesMax`. */
 export class RangeLimitOutOfRange extends Schema.TaggedError<RangeLimitOutOfRange>()(
   "RangeLimitOutOfRange",
   { limit: Schema.Number, limitMax: Schema.Int }

@@ -24,6 +24,7 @@ export type KeyResult =
   | { readonly _tag: "Found"; readonly found: StoredValue }
   | { readonly _tag: "NotFound" }
 
+/** What a request answers. */
 export type KvResult =
   | KeyResult
   /** `isComplete` is false if there is more: go on with the last key as continuation. */
@@ -44,6 +45,7 @@ export type KvResult =
 const tags = { Written: 1, Deleted: 2, Found: 3, NotFound: 4, Entries: 5, TxnDone: 6 } as const
 const entryBytesMin = 23
 
+/** One allocation. */
 export function encode(result: KvResult): Buffer {
   const writer = ByteWriter.allocate(bytesOf(result))
   write(writer, result)

@@ -12,6 +12,7 @@ import type { Revision } from "../Ids.ts"
 import * as Limits from "../Limits.ts"
 import * as Errors from "./Errors.ts"
 
+/** How a compare relates what is stored to what it names. */
 export type Operator = "equal" | "notEqual" | "less" | "greater"
 
 /** A condition on one key. A key that is not there has revision 0 and equals no value. */
@@ -38,6 +39,7 @@ export type Operation =
   | { readonly _tag: "Delete"; readonly key: Uint8Array }
   | { readonly _tag: "Get"; readonly key: Uint8Array }
 
+/** Compares, then one of two branches, as one request with one revision. */
 export interface Txn {
   readonly _tag: "Txn"
   /** All must hold; none holds trivially. At most 128, like each branch. */
@@ -61,9 +63,11 @@ const operationTags = { Put: 1, Delete: 2, Get: 3 } as const
 const compareBytesMin = 5
 const operationBytesMin = 4
 
+/** Do both branches only read? */
 export const isReadOnly = ({ onFailure, onSuccess }: Txn): boolean =>
   [...onSuccess, ...onFailure].every(({ _tag }) => _tag === "Get")
 
+/** Bytes that {@link write} writes. */
 export function bytesOf({ compares, onFailure, onSuccess }: Txn): number {
   let bytes = 3
   for (const compare of compares) bytes += compareBytesOf(compare)
@@ -72,6 +76,7 @@ export function bytesOf({ compares, onFailure, onSuccess }: Txn): number {
   return bytes
 }
 
+/** Writes the transaction, the tag of the request excluded. */
 export function write(writer: ByteWriter, { compares, onFailure, onSuccess }: Txn): void {
   writer.u8(compares.length)
   for (const compare of compares) writeCompare(writer, compare)
@@ -81,6 +86,7 @@ export function write(writer: ByteWriter, { compares, onFailure, onSuccess }: Tx
   for (const operation of onFailure) writeOperation(writer, operation)
 }
 
+/** Reads what {@link write} writes; keys and values are views. */
 export function read(reader: ByteReader): Txn {
   const compares: Array<Compare> = []
   const compareCount = readCount(reader, compareBytesMin)
@@ -92,6 +98,7 @@ export function read(reader: ByteReader): Txn {
   return { _tag: "Txn", compares, onSuccess, onFailure }
 }
 
+/** What is beyond the limits, if anything. */
 export function refusalOf({ compares, onFailure, onSuccess }: Txn): PartRefusal | undefined {
   const countMax = Limits.transactionOperationsMax
   for (const { length: count } of [compares, onSuccess, onFailure]) {

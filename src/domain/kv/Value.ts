@@ -12,6 +12,7 @@ import { ByteWriter } from "../bytes/ByteWriter.ts"
 import type { Revision } from "../Ids.ts"
 import * as Limits from "../Limits.ts"
 
+/** A stored value, taken apart. */
 export interface Value {
   readonly isSealed: boolean
   /** Of the last request that wrote it. */
@@ -22,8 +23,10 @@ export interface Value {
   readonly bytes: Uint8Array
 }
 
+/** Bytes before the value or its envelope. */
 export const headerBytes = 17
 
+/** `bytes.length + 17` bytes. */
 export const encode = ({ bytes, createRevision, isSealed, revision }: Value): Buffer =>
   ByteWriter.allocate(headerBytes + bytes.length)
     .u8(isSealed ? 1 : 0)

@@ -14,6 +14,7 @@ import * as Record from "./Record.ts"
 
 const label = "hardState"
 
+/** 28 bytes; the group is part of the checksum. */
 export function encode(groupId: GroupId, { term, vote, commit }: HardState): Buffer {
   const body = ByteWriter.allocate(24)
     .u64(term)
@@ -23,6 +24,7 @@ export function encode(groupId: GroupId, { term, vote, commit }: HardState): Buf
   return Record.encode({ label, groupId }, body)
 }
 
+/** Fails with `RecordCorrupted`, naming `hardState`. */
 export const decode = (
   groupId: GroupId,
   record: Uint8Array

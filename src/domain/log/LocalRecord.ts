@@ -18,6 +18,7 @@ import type { ClusterId, GroupId, Incarnation, KeyId, LocalEpoch, NodeName } fro
 import type { RecordCorrupted } from "./Errors.ts"
 import * as Record from "./Record.ts"
 
+/** What one data directory knows of itself; never replicated. */
 export interface LocalRecord {
   readonly nodeName: NodeName
   /** Random, drawn when the directory was created. */
@@ -36,6 +37,7 @@ const version = 0x01
 const epochBytes = 6
 const peerBytes = 24
 
+/** Equal records have equal bytes, whatever the order of their maps. */
 export function encode(local: LocalRecord): Buffer {
   const epochs = [...local.epochs].sort(([a], [b]) => a - b)
   const peers = [...local.peerBootCounts].sort(([a], [b]) => (a < b ? -1 : 1))
@@ -49,6 +51,7 @@ export function encode(local: LocalRecord): Buffer {
   return Record.encode(identity(local.groupId), writer.done())
 }
 
+/** The record of this group. Fails with `RecordCorrupted`, naming `local`. */
 export const decode = (
   groupId: GroupId,
   record: Uint8Array

@@ -27,21 +27,25 @@ export interface Requests {
   readonly requests: ReadonlyArray<Request.Request>
 }
 
+/** A client asks for its writes to be recognised when it repeats them. */
 export interface OpenSession {
   readonly _tag: "OpenSession"
   readonly sessionId: Request.SessionId
 }
 
+/** The leader ends sessions that are too old or too many, on every replica alike. */
 export interface ExpireSessions {
   readonly _tag: "ExpireSessions"
   readonly sessionIds: ReadonlyArray<Request.SessionId>
 }
 
+/** Dispatch by `_tag`; the encryption commands are variants of their own. */
 export type Payload = Requests | Command.Command | OpenSession | ExpireSessions
 
 const opcodes = { request: 0x00, batch: 0x01, session: 0x06, ...Command.opcodes } as const
 const subTags = { open: 1, expire: 2 } as const
 
+/** One allocation. What is out of bounds is a bug of the caller. */
 export function encode(payload: Payload): Buffer {
   switch (payload._tag) {
     case "Requests":

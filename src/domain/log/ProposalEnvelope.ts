@@ -12,6 +12,7 @@ import { asBuffer, ByteReader, type Decoded } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
 import type { ProposalId } from "../Ids.ts"
 
+/** The two parts; which kind of body it is, only the index says. */
 export interface ProposalEnvelope {
   readonly proposalId: ProposalId
   readonly body: Uint8Array
@@ -22,6 +23,7 @@ export const headerBytes = 9
 
 const version = 0x01
 
+/** `body.length + 9` bytes. */
 export const encode = ({ proposalId, body }: ProposalEnvelope): Buffer =>
   ByteWriter.allocate(headerBytes + body.length)
     .u8(version)

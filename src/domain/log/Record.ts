@@ -23,6 +23,7 @@ export interface Identity {
   readonly groupId: GroupId
 }
 
+/** What a record costs beside its body. */
 export const checksumBytes = 4
 
 /** `body ‖ checksum`, in memory of its own. */

@@ -5,7 +5,7 @@
  * session and a sequence is applied once, however often it is proposed.
  *
  * Shape: `flag(1)`, 0x00 no session, 0x01 session, then `sessionId(16) ‖ sequence(8)` if there is one,
- * then the content. Proof: `Request.test.ts`.
+ * then the content. Proof: `Payload.test.ts`.
  */
 import * as Schema from "effect/Schema"
 import type { ByteReader } from "../bytes/ByteReader.ts"
@@ -24,6 +24,7 @@ export interface SessionSequence {
   readonly sequence: number
 }
 
+/** A request as it travels in a payload. */
 export interface Request {
   readonly session: SessionSequence | undefined
   /** What the state machine decodes. */
@@ -33,9 +34,11 @@ export interface Request {
 /** The smallest request: a flag and no content. */
 export const bytesMin = 1
 
+/** Bytes of the request, the length before it in a batch excluded. */
 export const bytesOf = ({ session, content }: Request): number =>
   (session === undefined ? 1 : 25) + content.length
 
+/** Writes {@link bytesOf} bytes. */
 export function write(writer: ByteWriter, { session, content }: Request): void {
   if (session === undefined) writer.u8(0)
   else writer.u8(1).hex128(session.sessionId).u64(session.sequence)

@@ -15,9 +15,11 @@ import * as Record from "./Record.ts"
 
 const label = "snapshotPointer"
 
+/** 20 bytes; the group is part of the checksum. */
 export const encode = (groupId: GroupId, { index, term }: Position): Buffer =>
   Record.encode({ label, groupId }, ByteWriter.allocate(16).u64(index).u64(term).done())
 
+/** Fails with `RecordCorrupted`, naming `snapshotPointer`. */
 export const decode = (
   groupId: GroupId,
   record: Uint8Array

@@ -17,6 +17,7 @@ import type { LogIndex } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import { SnapshotCorrupted, SnapshotVersionUnknown } from "./Errors.ts"
 
+/** What the header says. */
 export interface SnapshotHeader {
   /** The applied index of the snapshot; at least 1. */
   readonly ceiling: LogIndex
@@ -37,6 +38,7 @@ const magic = "SEALSNP"
 const versions = { one: 0x31, two: 0x32 } as const
 const fieldBytes = 16
 
+/** 16 bytes (v1) iff `cutover` is 0, else 26 (v2). */
 export function encode({ ceiling, cutover }: SnapshotHeader): Buffer {
   invariant(ceiling >= 1, "a snapshot stands for at least one entry")
   invariant(cutover <= ceiling, "a snapshot knows no cutover after its index")
