@@ -25,7 +25,7 @@ import type { KeyId, LocalEpoch, LogIndex, ProposalId, WriterId } from "../domai
 import { invariant } from "../domain/Invariant.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
-import type { Position } from "../domain/raft/Position.ts"
+import * as Position from "../domain/raft/Position.ts"
 import type { Raft } from "../domain/raft/Raft.ts"
 import type { Ready } from "../domain/raft/Ready.ts"
 import type { Applier } from "../services/Applier.ts"
@@ -44,7 +44,7 @@ export type Input =
   | {
       readonly _tag: "Propose"
       readonly proposal: Proposal
-      readonly resume: Resume<Position, ProposeRejection>
+      readonly resume: Resume<Position.Position, ProposeRejection>
     }
   | { readonly _tag: "Read"; readonly resume: Resume<LogIndex, ReadRejection> }
   | { readonly _tag: "AwaitSealing"; readonly resume: Resume<void, SealingRejection> }
@@ -70,7 +70,8 @@ export class RaftEngineDriver {
   private readonly parts: Parts
   private readonly pending = new PendingProposals()
   /** Appended in this round, not durable yet. */
-  private appended: Array<{ readonly position: Position; readonly resume: AppendResume }> = []
+  private appended: Array<{ readonly position: Position.Position; readonly resume: AppendResume }> =
+    []
   private askedReads: Array<Resume<LogIndex, ReadRejection>> = []
   private readonly confirmingReads = new Map<bigint, WaitingRead["resumes"]>()
   private waitingReads: Array<WaitingRead> = []
@@ -215,7 +216,7 @@ export class RaftEngineDriver {
     if (rejection !== undefined) return resume(Effect.fail(rejection))
     const proposalId = this.nextProposalId
     this.nextProposalId = BigInt.asUintN(64, proposalId + 1n)
-    const data = ({ index, term }: Position) =>
+    const data = ({ index, term }: Position.Position) =>
       ProposalEnvelope.encode({
         proposalId,
         body: proposal.toBeSealed ? this.seal(proposal.body, { index, term }) : proposal.body
@@ -256,7 +257,7 @@ export class RaftEngineDriver {
     return undefined
   }
 
-  private seal(body: Uint8Array, { index, term }: Position): Uint8Array {
+  private seal(body: Uint8Array, { index, term }: Position.Position): Uint8Array {
     const writer = this.writer()
     invariant(writer !== undefined, "nothing is sealed before the registration is applied")
     const key = this.parts.keystore.get(this.parts.applier.sidecar.active.raft)
@@ -285,6 +286,8 @@ export class RaftEngineDriver {
     const left = this.leadership.observe({ term, isLeader: role === "Leader", leader })
     this.parts.barrier.enterTerm(term)
     if (left === undefined) return
+    // Also if it steps down within the term: it never leads that one again.
+    this.parts.barrier.enterTerm(Position.nextTerm(left))
     this.pending.termLeft(left)
     const notLeader = Effect.fail(new NotLeader({ leader }))
     this.failReads(notLeader)
@@ -327,4 +330,4 @@ export class RaftEngineDriver {
 const isRefused = ({ _tag }: WriterRegistry.RegisterOutcome): boolean =>
   _tag === "LocalEpochRollback" || _tag === "WriterIdsExhausted"
 
-type AppendResume = Resume<Position, ProposeRejection>
+type AppendResume = Resume<Position.Position, ProposeRejection>

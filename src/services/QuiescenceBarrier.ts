@@ -16,7 +16,10 @@ export class QuiescenceBarrier extends Context.Service<
     readonly admit: (options: { readonly source: ProposalSource; readonly term: Term }) => boolean
     /** `count` user proposals admitted in `term` are applied or have definitely failed. */
     readonly settle: (options: { readonly count: number; readonly term: Term }) => void
-    /** This node is in `term` now; called by the engine at every change. */
+    /**
+     * What was admitted before `term` is no longer waited for; called by the engine at every change of
+     * term, and with the next one when it ceases to lead.
+     */
     readonly enterTerm: (term: Term) => void
     readonly close: () => void
     readonly open: () => void

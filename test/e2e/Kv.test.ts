@@ -75,7 +75,7 @@ describe("sealog kv", () => {
     [["kv", "fetch"], /fetch/],
     [["log", "dump", "--data-dir", "x", "--from", "-1"], /--from/],
     [["kv", "get", "k", "--endpoint", "127.0.0.1:1"], /no node can be reached at 127\.0\.0\.1:1/],
-    [["encryption", "disable"], /one way/]
+    [["encryption", "disable"], /cannot be turned off/]
   ]
 
   it.live("answers a line that cannot be carried out with one sentence on stderr", () =>
