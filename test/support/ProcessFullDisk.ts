@@ -45,7 +45,8 @@ const fill = Effect.gen(function* () {
   const state = yield* StateStore
   yield* log.persist({ entries: [entryOf(1, 100)], hardState: undefined })
   state.transact((transaction) => transaction.put("kv", Buffer.from([1]), Buffer.from([1])))
-  const size = Math.ceil((4 << 20) / count)
+  // Below 4 MiB of pages lmdb-js starts at the end of the turn, which has its own way to fail.
+  const size = Math.ceil((3 << 20) / count)
   const entries = Array.from({ length: count }, (_, at) => entryOf(at + 2, size))
   const hardState = { term: 9 as Term, vote: undefined, commit: 1 as LogIndex }
   const first = yield* Effect.flip(log.persist({ entries, hardState }))
