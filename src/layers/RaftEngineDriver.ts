@@ -6,7 +6,7 @@
  * an answer to a proposer whose entry is not applied. Proof: `test/layers/RaftEngine.test.ts`.
  */
 import * as Effect from "effect/Effect"
-import type { AppliedOutcome } from "../domain/apply/Outcome.ts"
+import type { AppliedOutcome, RegistrationOutcome } from "../domain/apply/Outcome.ts"
 import { CutoverInFlight } from "../domain/encryption/Errors.ts"
 import * as Nonce from "../domain/encryption/Nonce.ts"
 import * as RaftEnvelope from "../domain/encryption/RaftEnvelope.ts"
@@ -327,7 +327,7 @@ export class RaftEngineDriver {
   }
 }
 
-const isRefused = ({ _tag }: WriterRegistry.RegisterOutcome): boolean =>
+const isRefused = ({ _tag }: RegistrationOutcome): boolean =>
   _tag === "LocalEpochRollback" || _tag === "WriterIdsExhausted"
 
 type AppendResume = Resume<Position.Position, ProposeRejection>

@@ -251,6 +251,10 @@ function register(entry: Entry, state: ReplicatedState, groupId: GroupId): Appli
   if (Result.isFailure(registration)) {
     throw failed(entry, groupId, "malformed", registration.failure.message)
   }
+  const { keyId } = registration.success
+  if (Sidecar.keyOf(state.sidecar, keyId)?.purpose !== "raft") {
+    return { _tag: "Registration", outcome: { _tag: "KeyUnknown" } }
+  }
   const { outcome, registry } = WriterRegistry.register(state.registry, registration.success)
   state.registry = registry
   return { _tag: "Registration", outcome }

@@ -9,4 +9,7 @@ export type AppliedOutcome =
   | { readonly _tag: "Results"; readonly results: ReadonlyArray<Uint8Array> }
   /** A change of the encryption state, or its deterministic refusal. */
   | { readonly _tag: "Encryption"; readonly outcome: SidecarOutcome }
-  | { readonly _tag: "Registration"; readonly outcome: RegisterOutcome }
+  | { readonly _tag: "Registration"; readonly outcome: RegistrationOutcome }
+
+/** What became of a registration. `KeyUnknown`: it names no raft DEK of this cluster. */
+export type RegistrationOutcome = RegisterOutcome | { readonly _tag: "KeyUnknown" }
