@@ -1,0 +1,72 @@
+/** An engine that answers nothing by itself: a test holds every proposal and says what becomes of it. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { AppliedOutcome } from "../../src/domain/apply/Outcome.ts"
+import type { LogIndex, Term } from "../../src/domain/Ids.ts"
+import * as Payload from "../../src/domain/log/Payload.ts"
+import type { Position } from "../../src/domain/raft/Position.ts"
+import {
+  type Intake,
+  type Proposal,
+  type ProposeRejection,
+  RaftEngine
+} from "../../src/services/RaftEngine.ts"
+
+export interface HeldProposal {
+  readonly proposal: Proposal
+  readonly position: Position
+  /** Its append is durable, or was rejected. */
+  readonly appended: (answer?: ProposeRejection) => void
+  /** Its entry is applied. */
+  readonly applied: (outcome: AppliedOutcome) => void
+}
+
+const unasked = (): never => {
+  throw new Error("the coordinator asks an engine only for its intake")
+}
+
+export class HeldEngine {
+  intake: Intake = { _tag: "Open", term: 1 as Term }
+  readonly held: Array<HeldProposal> = []
+
+  get layer() {
+    return Layer.mock(RaftEngine, {
+      intake: () => this.intake,
+      propose: (proposal) =>
+        Effect.callback<Position, ProposeRejection>((resume) => {
+          const position = { index: (this.held.length + 1) as LogIndex, term: proposal.term }
+          this.held.push({
+            proposal,
+            position,
+            appended: (rejection) =>
+              resume(rejection === undefined ? Effect.succeed(position) : Effect.fail(rejection)),
+            applied: (outcome) => proposal.onEvent({ _tag: "Applied", position, outcome })
+          })
+        }),
+      markerCounts: () => unasked(),
+      status: () => unasked()
+    })
+  }
+
+  /** Waits until so many proposals have come, and answers the last of them. */
+  proposal(count: number): Effect.Effect<HeldProposal> {
+    const { held } = this
+    return Effect.gen(function* () {
+      while (held.length < count) yield* Effect.yieldNow
+      return held[count - 1]!
+    })
+  }
+}
+
+/** The requests in a proposal that is not sealed, as text. */
+export const requestsOf = ({ proposal }: HeldProposal): ReadonlyArray<string> => {
+  const payload = Payload.decode(proposal.body)
+  if (payload._tag === "Failure" || payload.success._tag !== "Requests") return []
+  return payload.success.requests.map(({ content }) => Buffer.from(content).toString())
+}
+
+/** Answers each request with itself, in capitals. */
+export const echoed = (held: HeldProposal): AppliedOutcome => ({
+  _tag: "Results",
+  results: requestsOf(held).map((request) => Buffer.from(request.toUpperCase()))
+})
