@@ -26,6 +26,13 @@ export class NodeHalted extends Data.TaggedError("NodeHalted")<{ readonly cause:
   }
 }
 
+/** A node has one KEK, from one place. */
+export class TwoKekSources extends Data.TaggedError("TwoKekSources") {
+  override get message() {
+    return "--kek-file and --kek-env were both given; give the one that this node's keys are wrapped under"
+  }
+}
+
 /** A command whose answer is "no": it has said so already. */
 export class AnswerIsNo extends Data.TaggedError("AnswerIsNo") {
   override readonly [Runtime.errorReported] = false

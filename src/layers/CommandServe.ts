@@ -17,9 +17,10 @@ import * as Endpoint from "../domain/api/Endpoint.ts"
 import type { NodeName } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
-import { NodeHalted } from "./CommandFailure.ts"
+import { NodeHalted, TwoKekSources } from "./CommandFailure.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
+import * as KekProviderEnvironment from "./KekProviderEnvironment.ts"
 import * as KekProviderFile from "./KekProviderFile.ts"
 import * as KekProviderNone from "./KekProviderNone.ts"
 import * as Node from "./Node.ts"
@@ -30,13 +31,25 @@ interface ServeOptions {
   readonly nodeName: NodeName
   readonly listen: Endpoint.Endpoint
   readonly kekFile: string | undefined
+  readonly kekVariable: string | undefined
+}
+
+const kekProviderOf = ({ kekFile, kekVariable }: ServeOptions) => {
+  if (kekFile !== undefined && kekVariable !== undefined) {
+    return Effect.fail(new TwoKekSources())
+  }
+  if (kekFile !== undefined) return Effect.succeed(KekProviderFile.layer({ path: kekFile }))
+  return Effect.succeed(
+    kekVariable === undefined
+      ? KekProviderNone.layer
+      : KekProviderEnvironment.layer({ variable: kekVariable })
+  )
 }
 
 const serve = Effect.fnUntraced(function* (options: ServeOptions) {
-  const { directory, kekFile, nodeName } = options
+  const { directory, nodeName } = options
   const listen = yield* RpcServerSocket.requireLoopback(options.listen)
-  const kek =
-    kekFile === undefined ? KekProviderNone.layer : KekProviderFile.layer({ path: kekFile })
+  const kek = yield* kekProviderOf(options)
   // In two steps, so that everything of the socket is released before anything of the node.
   const node = yield* Layer.build(Node.layer({ directory, nodeName }).pipe(Layer.provide(kek)))
   const socket = yield* Layer.build(RpcServerSocket.layer(listen)).pipe(Effect.provideContext(node))
@@ -59,10 +72,19 @@ export const command = Command.make(
       Flag.withMetavar("FILE"),
       Flag.withDescription("File with the key-encryption key; without it nothing can be encrypted"),
       Flag.optional
+    ),
+    kekVariable: Flag.String("kek-env").pipe(
+      Flag.withMetavar("VARIABLE"),
+      Flag.withDescription("Environment variable with the KEK in base64; for tests and CI only"),
+      Flag.optional
     )
   },
   (given) =>
-    serve({ ...given, kekFile: Option.getOrUndefined(given.kekFile) }).pipe(
+    serve({
+      ...given,
+      kekFile: Option.getOrUndefined(given.kekFile),
+      kekVariable: Option.getOrUndefined(given.kekVariable)
+    }).pipe(
       Effect.onInterrupt(() =>
         Effect.sync(() => {
           process.exitCode = 0
