@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process"
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -97,6 +98,20 @@ describe("KekProviderFile (SPEC §4)", () => {
       expect(unreadable).toMatchObject({ _tag: "KekUnavailable", reason: "unreadable" })
       for (const error of [missing, unreadable]) expect(error.message).toContain(error.source)
     })
+  )
+
+  it.live(
+    "a directory or a named pipe is unreadable, whatever its mode, and nobody waits for it",
+    () =>
+      Effect.gen(function* () {
+        const directory = join(root, "private")
+        mkdirSync(directory, { mode: 0o700 })
+        const pipe = join(root, "pipe")
+        execFileSync("mkfifo", ["-m", "600", pipe])
+        for (const path of [directory, pipe]) {
+          expect(yield* Effect.flip(load(path))).toMatchObject({ reason: "unreadable" })
+        }
+      })
   )
 
   it.live("names the path as its source and reads only when it is asked", () =>
