@@ -10,10 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Applier as DomainApplier } from "../domain/apply/Applier.ts"
 import * as ReplicatedState from "../domain/apply/ReplicatedState.ts"
-import { KekUnavailable } from "../domain/encryption/Errors.ts"
 import { AppliedIndexOutsideLog, DirectoryOfAnotherCluster } from "../domain/state/Errors.ts"
 import { Applier } from "../services/Applier.ts"
-import { KekProvider } from "../services/KekProvider.ts"
 import { Keystore } from "../services/Keystore.ts"
 import { Opening } from "../services/Opening.ts"
 import { RaftLogStore } from "../services/RaftLogStore.ts"
@@ -38,12 +36,6 @@ const make = Effect.gen(function* () {
   }
   yield* guardAppliedIndex(state)
   const { keys } = state.sidecar
-  if (keys.length > 0 && !keystore.hasKek) {
-    return yield* new KekUnavailable({
-      source: (yield* KekProvider).source,
-      reason: "notConfigured"
-    })
-  }
   if (keys.length > 0) yield* keystore.unwrap(keys)
 
   return new DomainApplier(

@@ -19,11 +19,13 @@ const tooOpenMask = 0o177
 
 /** Reads one byte more than a key has, so that a longer file is seen. */
 async function readFile(path: string): Promise<KeyEncryptionKey | Unusable> {
-  const file = await open(path, constants.O_RDONLY)
+  // Not waiting: a named pipe would block until somebody writes to it.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   const bytes = Buffer.allocUnsafeSlow(keyBytes + 1)
   try {
-    const { mode } = await file.stat()
-    if ((mode & tooOpenMask) !== 0) return "tooOpen"
+    const stat = await file.stat()
+    if (!stat.isFile()) return "unreadable"
+    if ((stat.mode & tooOpenMask) !== 0) return "tooOpen"
     const { bytesRead } = await file.read(bytes, 0, bytes.length, 0)
     if (bytesRead !== keyBytes) return "wrongSize"
     const key = Buffer.allocUnsafeSlow(keyBytes)
