@@ -6,7 +6,7 @@
  * of the log. What must never happen here: a commit that returns before it is flushed (hence no
  * overlapping sync), a write issued in two turns (it would be two transactions), a value whose buffer
  * somebody changes before the commit (LMDB reads it by pointer, on another thread).
- * Proof: `test/layers/LogEnvironmentLmdb.test.ts`.
+ * Proof: `test/layers/LmdbStores.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

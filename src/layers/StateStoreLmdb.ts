@@ -6,7 +6,7 @@
  * a commit is durable at once, and `flush` finds nothing left to do. What must never happen here: a
  * body that returns lmdb-js's promise to `transactionSync` (it would take it for an asynchronous body
  * and leave the transaction open), a write tried again after one failed.
- * Proof: `test/layers/StateStoreLmdb.test.ts`.
+ * Proof: `test/layers/LmdbStores.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
