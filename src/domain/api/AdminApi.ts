@@ -4,8 +4,8 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import * as Encryption from "../encryption/Errors.ts"
-import * as Engine from "../engine/Errors.ts"
 import * as Ids from "../Ids.ts"
+import { proposeFailures } from "./ProposeFailures.ts"
 
 export const NodeStatus = Schema.Struct({
   nodeName: Ids.NodeName,
@@ -44,24 +44,16 @@ export const EncryptionStatus = Schema.Struct({
   localEpoch: Schema.optionalKey(Ids.LocalEpoch)
 })
 
-const proposeFailures = [
-  Engine.NotLeader,
-  Engine.LeaderNotReady,
-  Engine.TooManyProposals,
-  Engine.SpaceLow,
-  Engine.ProposalSuperseded,
-  Engine.ProposalTimedOut,
-  Engine.NodeStopped,
-  Encryption.CutoverInFlight,
-  Encryption.CapabilityCheckFailed
-] as const
-
 export class AdminApi extends RpcGroup.make(
   Rpc.make("AdminStatus", { success: NodeStatus }),
   Rpc.make("EncryptionStatus", { success: EncryptionStatus }),
   Rpc.make("EnableStorageEnvelope", {
     success: Schema.Struct({ index: Ids.LogIndex, wasAlreadyActive: Schema.Boolean }),
-    error: Schema.Union([...proposeFailures, Encryption.KekUnavailable])
+    error: Schema.Union([
+      ...proposeFailures,
+      Encryption.CapabilityCheckFailed,
+      Encryption.KekUnavailable
+    ])
   }),
   Rpc.make("EnableRaftEnvelope", {
     success: Schema.Struct({
@@ -71,6 +63,7 @@ export class AdminApi extends RpcGroup.make(
     }),
     error: Schema.Union([
       ...proposeFailures,
+      Encryption.CapabilityCheckFailed,
       Encryption.EncryptionNotBootstrapped,
       Encryption.StorageEnvelopeNotEnabled,
       Encryption.DrainTimedOut,

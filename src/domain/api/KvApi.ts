@@ -3,21 +3,13 @@
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
-import { CutoverInFlight } from "../encryption/Errors.ts"
-import * as Engine from "../engine/Errors.ts"
 import { Revision } from "../Ids.ts"
 import * as Kv from "../kv/Errors.ts"
+import { proposeFailures } from "./ProposeFailures.ts"
 
 /** Why a write is refused or its outcome is not known. */
 export const WriteFailure = Schema.Union([
-  Engine.NotLeader,
-  Engine.LeaderNotReady,
-  Engine.TooManyProposals,
-  Engine.SpaceLow,
-  Engine.ProposalSuperseded,
-  Engine.ProposalTimedOut,
-  Engine.NodeStopped,
-  CutoverInFlight,
+  ...proposeFailures,
   Kv.KeyEmpty,
   Kv.KeyTooLarge,
   Kv.ValueTooLarge
