@@ -47,18 +47,16 @@ describe("the phases (SPEC §2, §12)", () => {
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
 
-  it.effect("no write is lost or refused by a cutover under load, for want of a retry", () =>
+  it.effect("no write is lost by a cutover under load, and each refusal may be tried again", () =>
     Effect.gen(function* () {
       yield* ready
       yield* enableStorage
       const acknowledged = new Map<string, string>()
-      let refused = 0
       const writer = (name: number) =>
         Effect.gen(function* () {
           for (let at = 0; at < 60; at++) {
             const key = `w${name}/${at}`
             yield* put(key, key).pipe(
-              Effect.tapError(() => Effect.sync(() => refused++)),
               Effect.retry({ while: (error) => error._tag === "CutoverInFlight", times: 10_000 })
             )
             acknowledged.set(key, key)
@@ -80,7 +78,6 @@ describe("the phases (SPEC §2, §12)", () => {
       for (const [key, value] of acknowledged) expect(yield* get(key)).toBe(value)
       const sealed = (yield* entriesOf).filter(({ index }) => index > cutoverIndex)
       expect(sealed.length).toBeGreaterThan(0)
-      expect(refused).toBeGreaterThanOrEqual(0)
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
 
