@@ -52,6 +52,7 @@ class CutoverRun {
   }
 
   begin(term: Term, ended: Ended): void {
+    invariant(this.ended === undefined, "one run at a time")
     this.ended = ended
     this.dispatch(ended, { _tag: "Started", term })
   }
@@ -137,8 +138,6 @@ const makePreflight = Effect.fnUntraced(function* (run: CutoverRun) {
     if (storageEnvelopeIndex === 0) return yield* new StorageEnvelopeNotEnabled({})
     yield* gate.check
     yield* registered
-    if (Machine.isInFlight(run.state) || engine.markerCounts())
-      return yield* new CutoverInFlight({})
     return { term: intake.term, raftKeyId: active.raft }
   })
 })
@@ -178,6 +177,9 @@ const makeSteps = Effect.fnUntraced(function* (run: CutoverRun) {
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const ended: Ended = yield* Deferred.make<Machine.CutoverEnd>()
+        // The check and the start are one turn: another caller may have come since the preflight.
+        const isLate = Machine.isInFlight(run.state) || engine.markerCounts()
+        if (isLate) return yield* new CutoverInFlight({})
         run.begin(ready.term, ended)
         yield* restore(drained(ended))
         run.dispatch(ended, { _tag: "Drained" })
