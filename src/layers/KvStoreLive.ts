@@ -2,30 +2,19 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
-import { ProposalTimedOut } from "../domain/engine/Errors.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as Command from "../domain/kv/Command.ts"
-import { KeyEmpty, KeyTooLarge, ValueCorrupted, ValueTooLarge } from "../domain/kv/Errors.ts"
+import { KeyEmpty, KeyTooLarge, ValueTooLarge } from "../domain/kv/Errors.ts"
 import * as KvResult from "../domain/kv/Result.ts"
 import * as Limits from "../domain/Limits.ts"
-import { Applier } from "../services/Applier.ts"
 import { Coordinator } from "../services/Coordinator.ts"
 import { type KvRefusal, KvStore } from "../services/KvStore.ts"
-import { NodeConfig } from "../services/NodeConfig.ts"
-import { RaftEngine } from "../services/RaftEngine.ts"
+import * as ReplicaLive from "./ReplicaLive.ts"
 
 const make = Effect.gen(function* () {
-  const applier = yield* Applier
   const coordinator = yield* Coordinator
-  const engine = yield* RaftEngine
-  const { readTimeoutMillis: timeoutMillis } = yield* NodeConfig
+  const replica = yield* ReplicaLive.makeImpatient
 
-  const confirmed = Effect.timeoutOrElse(engine.readIndex, {
-    duration: timeoutMillis,
-    orElse: () => Effect.fail(new ProposalTimedOut({ timeoutMillis }))
-  })
-  const readNow = (key: Uint8Array) =>
-    Effect.suspend(() => valueOf(() => applier.read(Command.encode({ _tag: "Get", key }))))
   const request = (command: Command.Command) =>
     Effect.map(coordinator.propose(Command.encode(command)), decoded)
 
@@ -46,22 +35,15 @@ const make = Effect.gen(function* () {
       ),
     get: (key, options) =>
       checked(key, undefined, () =>
-        options?.stale === true ? readNow(key) : Effect.andThen(confirmed, readNow(key))
+        Effect.map(replica.read(Command.encode({ _tag: "Get", key }), options), (answer) => {
+          const result = decoded(answer)
+          return result._tag === "Found" ? result.found : undefined
+        })
       )
   })
 })
 
 const decoded = (bytes: Uint8Array): KvResult.KvResult => Result.getOrThrow(KvResult.decode(bytes))
-
-/** What the machine throws typed is the reader's to know; the node goes on. */
-function valueOf(read: () => Uint8Array) {
-  try {
-    const result = decoded(read())
-    return Effect.succeed(result._tag === "Found" ? result.found : undefined)
-  } catch (error) {
-    return error instanceof ValueCorrupted ? Effect.fail(error) : Effect.die(error)
-  }
-}
 
 /** Refuses what is beyond the limits before anything is proposed. */
 function checked<A, E>(

@@ -23,6 +23,7 @@ import * as NodeStatusLive from "./NodeStatusLive.ts"
 import * as OpeningLive from "./OpeningLive.ts"
 import * as QuiescenceBarrierLive from "./QuiescenceBarrierLive.ts"
 import * as RaftEngineLive from "./RaftEngineLive.ts"
+import * as ReplicaLive from "./ReplicaLive.ts"
 import * as StateMachineKv from "./StateMachineKv.ts"
 import * as StateStoreLmdb from "./StateStoreLmdb.ts"
 import * as TransportNone from "./TransportNone.ts"
@@ -33,9 +34,12 @@ export const groupId = 0 as GroupId
 /** Address space, not disk space: the files grow as they are written. */
 export const mapSizeBytes = 64 * 1024 * Limits.mebibyte
 
-/** Everything above the stores and the transport; requires those, a KEK provider and a machine. */
+/**
+ * Everything above the stores and the transport, for any state machine; requires those, a KEK
+ * provider and the machine.
+ */
 export const replica = (options: { readonly nodeName: NodeName }) =>
-  Layer.mergeAll(KvStoreLive.layer, EncryptionAdminLive.layer, CutoverLive.layer).pipe(
+  Layer.mergeAll(ReplicaLive.layer, EncryptionAdminLive.layer, CutoverLive.layer).pipe(
     Layer.provideMerge(CoordinatorLive.layer),
     Layer.provideMerge(NodeStatusLive.layer),
     Layer.provideMerge(RaftEngineLive.layer),
@@ -46,16 +50,24 @@ export const replica = (options: { readonly nodeName: NodeName }) =>
     Layer.provideMerge(OpeningLive.layer(options))
   )
 
+/** A replica whose state machine is the key-value store, with that store as a service. */
+export const replicaKv = (options: { readonly nodeName: NodeName }) =>
+  KvStoreLive.layer.pipe(
+    Layer.provideMerge(replica(options)),
+    Layer.provideMerge(StateMachineKv.layer)
+  )
+
+/** Both LMDB environments of one directory, and its lock. */
+export const stores = (options: { readonly directory: string }) =>
+  Layer.mergeAll(
+    LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
+    StateStoreLmdb.layer({ groupId, mapSizeBytes })
+  ).pipe(Layer.provide(DataDirectoryLock.layer(options)))
+
 /** The KV store on LMDB in one directory, with one voter; requires a KEK provider. */
 export const layer = (options: { readonly directory: string; readonly nodeName: NodeName }) =>
-  replica(options).pipe(
-    Layer.provideMerge(StateMachineKv.layer),
+  replicaKv(options).pipe(
     Layer.provideMerge(TransportNone.layer),
-    Layer.provideMerge(
-      Layer.mergeAll(
-        LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-        StateStoreLmdb.layer({ groupId, mapSizeBytes })
-      ).pipe(Layer.provide(DataDirectoryLock.layer(options)))
-    ),
+    Layer.provideMerge(stores(options)),
     Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer()))
   )

@@ -1,23 +1,26 @@
 /**
  * One node on a {@link MemoryDisk}: the same assembly as `Node`, for tests and embedders.
  *
- * Requires a KEK provider, a state machine, a CSPRNG and settings, so that all of them can be swapped.
+ * Requires a KEK provider, a CSPRNG and settings, so that all of them can be swapped.
  */
 import * as Layer from "effect/Layer"
 import type { NodeName } from "../domain/Ids.ts"
 import * as LogEnvironmentMemory from "./LogEnvironmentMemory.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
-import { groupId, replica } from "./Node.ts"
+import { groupId, replicaKv } from "./Node.ts"
 import * as StateStoreMemory from "./StateStoreMemory.ts"
 import * as TransportNone from "./TransportNone.ts"
 
+/** Both environments on one disk, which is held as a directory would be. */
+export const stores = (options: { readonly disk: MemoryDisk }) =>
+  Layer.mergeAll(
+    LogEnvironmentMemory.layer({ disk: options.disk, groupId }),
+    StateStoreMemory.layer(options)
+  )
+
+/** The KV store on a memory disk, with one voter. */
 export const layer = (options: { readonly disk: MemoryDisk; readonly nodeName: NodeName }) =>
-  replica(options).pipe(
+  replicaKv(options).pipe(
     Layer.provideMerge(TransportNone.layer),
-    Layer.provideMerge(
-      Layer.mergeAll(
-        LogEnvironmentMemory.layer({ disk: options.disk, groupId }),
-        StateStoreMemory.layer(options)
-      )
-    )
+    Layer.provideMerge(stores(options))
   )

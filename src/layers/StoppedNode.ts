@@ -9,22 +9,13 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { NoNodeInDirectory } from "../domain/state/Errors.ts"
-import * as DataDirectoryLock from "./DataDirectoryLock.ts"
-import * as LogEnvironmentLmdb from "./LogEnvironmentLmdb.ts"
-import { groupId, mapSizeBytes } from "./Node.ts"
-import * as StateStoreLmdb from "./StateStoreLmdb.ts"
+import * as Node from "./Node.ts"
 
 export const stores = ({ directory }: { readonly directory: string }) =>
   Layer.unwrap(
     Effect.suspend(() =>
       existsSync(join(directory, "log"))
-        ? Effect.succeed(opened(directory))
+        ? Effect.succeed(Node.stores({ directory }))
         : Effect.fail(new NoNodeInDirectory({ directory }))
     )
   )
-
-const opened = (directory: string) =>
-  Layer.mergeAll(
-    LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-    StateStoreLmdb.layer({ groupId, mapSizeBytes })
-  ).pipe(Layer.provide(DataDirectoryLock.layer({ directory })))

@@ -5,9 +5,8 @@ import * as Layer from "effect/Layer"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
-import { groupId, replica } from "../../src/layers/Node.ts"
+import { groupId, replicaKv } from "../../src/layers/Node.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
-import * as StateMachineKv from "../../src/layers/StateMachineKv.ts"
 import * as StateStoreMemory from "../../src/layers/StateStoreMemory.ts"
 import * as TransportNone from "../../src/layers/TransportNone.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
@@ -57,10 +56,9 @@ export const gatedNode = (options: {
     }))
   )
   const log = Layer.provideMerge(gated, LogEnvironmentMemory.layer({ disk, groupId }))
-  return replica({ nodeName: "n1" as NodeName }).pipe(
+  return replicaKv({ nodeName: "n1" as NodeName }).pipe(
     Layer.provideMerge(TransportNone.layer),
     Layer.provideMerge(Layer.mergeAll(log, StateStoreMemory.layer({ disk }))),
-    Layer.provideMerge(StateMachineKv.layer),
     Layer.provide(kek()),
     Layer.provideMerge(csprng(1)),
     Layer.provideMerge(NodeConfigLive.layer(options.settings))

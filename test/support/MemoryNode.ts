@@ -3,9 +3,10 @@ import * as Layer from "effect/Layer"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as KekProviderMemory from "../../src/layers/KekProviderMemory.ts"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import * as Node from "../../src/layers/Node.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as NodeMemory from "../../src/layers/NodeMemory.ts"
-import * as StateMachineKv from "../../src/layers/StateMachineKv.ts"
+import * as TransportNone from "../../src/layers/TransportNone.ts"
 import { Csprng } from "../../src/services/Csprng.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
 import { seededNumbers } from "./SeededNumbers.ts"
@@ -32,12 +33,21 @@ export interface MemoryNodeOptions {
   readonly settings?: Partial<NodeSettings>
 }
 
+/** With the key-value machine and store. */
 export const memoryNode = (options: MemoryNodeOptions) =>
   NodeMemory.layer({
     disk: options.disk,
     nodeName: (options.nodeName ?? "n1") as NodeName
   }).pipe(
-    Layer.provideMerge(StateMachineKv.layer),
+    Layer.provide(options.kek ?? kek()),
+    Layer.provideMerge(csprng(options.seed ?? 1)),
+    Layer.provideMerge(NodeConfigLive.layer(options.settings))
+  )
+
+/** The same for another state machine, which it requires. */
+export const replicaNode = ({ disk, ...options }: MemoryNodeOptions) =>
+  Node.replica({ nodeName: (options.nodeName ?? "n1") as NodeName }).pipe(
+    Layer.provideMerge(Layer.mergeAll(NodeMemory.stores({ disk }), TransportNone.layer)),
     Layer.provide(options.kek ?? kek()),
     Layer.provideMerge(csprng(options.seed ?? 1)),
     Layer.provideMerge(NodeConfigLive.layer(options.settings))

@@ -1,0 +1,76 @@
+/**
+ * Proposals and reads of the state machine in process: requests through the coordinator, queries
+ * after a read index (SPEC §7, §9).
+ *
+ * What must never happen: a linearizable read before its index is applied; a request repeated after a
+ * failure that leaves it open whether it was applied. Proof: `test/layers/Replica.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { ProposalTimedOut } from "../domain/engine/Errors.ts"
+import { RequestTooLarge, ValueCorrupted } from "../domain/kv/Errors.ts"
+import * as Limits from "../domain/Limits.ts"
+import { Applier } from "../services/Applier.ts"
+import { Coordinator } from "../services/Coordinator.ts"
+import { NodeConfig } from "../services/NodeConfig.ts"
+import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import { RaftEngine } from "../services/RaftEngine.ts"
+import { Replica, type ReplicaReadFailure, type ReplicaWriteFailure } from "../services/Replica.ts"
+import * as RpcPatience from "./RpcPatience.ts"
+
+/** The same without patience: what refuses for the moment refuses at once. */
+export const makeImpatient = Effect.gen(function* () {
+  const applier = yield* Applier
+  const coordinator = yield* Coordinator
+  const engine = yield* RaftEngine
+  const { readTimeoutMillis: timeoutMillis } = yield* NodeConfig
+
+  const confirmed = Effect.timeoutOrElse(engine.readIndex, {
+    duration: timeoutMillis,
+    orElse: () => Effect.fail(new ProposalTimedOut({ timeoutMillis }))
+  })
+  const readNow = (query: Uint8Array) => Effect.suspend(() => answerOf(() => applier.read(query)))
+
+  return {
+    propose: (request: Uint8Array): Effect.Effect<Uint8Array, ReplicaWriteFailure> =>
+      request.length > Limits.requestBytesMax
+        ? Effect.fail(tooLarge(request))
+        : coordinator.propose(request),
+    read: (
+      query: Uint8Array,
+      options?: { readonly stale?: boolean | undefined }
+    ): Effect.Effect<Uint8Array, ReplicaReadFailure> =>
+      options?.stale === true ? readNow(query) : Effect.andThen(confirmed, readNow(query)),
+    caughtUp: Effect.asVoid(confirmed),
+    stopped: engine.stopped
+  }
+})
+
+const tooLarge = ({ length }: Uint8Array) =>
+  new RequestTooLarge({ bytes: length, bytesMax: Limits.requestBytesMax })
+
+/** A damaged value is the reader's to know, and the node goes on; any other throw is a bug. */
+function answerOf(read: () => Uint8Array): Effect.Effect<Uint8Array, ValueCorrupted> {
+  try {
+    return Effect.succeed(read())
+  } catch (error) {
+    return error instanceof ValueCorrupted ? Effect.fail(error) : Effect.die(error)
+  }
+}
+
+const make = Effect.gen(function* () {
+  const { caughtUp, propose, read, stopped } = yield* makeImpatient
+  const { duringCutover: patiently } = yield* RpcPatience.make
+  return Replica.of({
+    propose: (request) => patiently(propose(request)),
+    read: (query, options) => patiently(read(query, options)),
+    caughtUp: patiently(caughtUp),
+    stopped
+  })
+})
+
+export const layer: Layer.Layer<
+  Replica,
+  never,
+  Applier | Coordinator | NodeConfig | QuiescenceBarrier | RaftEngine
+> = Layer.effect(Replica, make)

@@ -1,0 +1,116 @@
+/**
+ * The node as an embedder composes it: the same assembly as `sealog serve`, with a narrower type.
+ *
+ * A program over {@link Services} runs unchanged on LMDB and on memory: both layers require the same,
+ * a state machine and a KEK provider. What must never happen: a part of the node in these types that
+ * we would not keep stable. Proof: `test/examples/Embedded.test.ts`.
+ */
+import * as Layer from "effect/Layer"
+import type {
+  KekMismatch,
+  KekUnavailable,
+  SidecarInconsistent
+} from "../domain/encryption/Errors.ts"
+import type { NodeName } from "../domain/Ids.ts"
+import type {
+  AppliedIndexOutsideLog,
+  DataDirectoryFailure,
+  DataDirectoryLocked,
+  DirectoryOfAnotherCluster,
+  DirectoryOfAnotherNode,
+  FormatVersionUnknown
+} from "../domain/state/Errors.ts"
+import type { Csprng } from "../services/Csprng.ts"
+import type { Cutover } from "../services/Cutover.ts"
+import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
+import type { EngineFailure } from "../services/EngineFailure.ts"
+import type { KekProvider } from "../services/KekProvider.ts"
+import type { KvStore } from "../services/KvStore.ts"
+import type { NodeSettings } from "../services/NodeConfig.ts"
+import type { NodeStatus } from "../services/NodeStatus.ts"
+import type { Replica } from "../services/Replica.ts"
+import type { StateMachine } from "../services/StateMachine.ts"
+import * as CsprngNode from "./CsprngNode.ts"
+import type { MemoryDisk } from "./MemoryDisk.ts"
+import * as Node from "./Node.ts"
+import * as NodeConfigLive from "./NodeConfigLive.ts"
+import * as NodeMemory from "./NodeMemory.ts"
+import * as TransportNone from "./TransportNone.ts"
+
+/** What a node is to the program it is embedded in. */
+export type Services = Replica | EncryptionAdmin | Cutover | NodeStatus
+
+/** Why a node does not start: each guard of SPEC §17, typed, before anything is served. */
+export type StartFailure =
+  | EngineFailure
+  | AppliedIndexOutsideLog
+  | DataDirectoryFailure
+  | DataDirectoryLocked
+  | DirectoryOfAnotherCluster
+  | DirectoryOfAnotherNode
+  | FormatVersionUnknown
+  | KekMismatch
+  | KekUnavailable
+  | SidecarInconsistent
+
+/** What every node needs. */
+export interface Options {
+  /** `NodeName.make("ledger-1")`; a data directory keeps the name it was created under. */
+  readonly nodeName: NodeName
+  /** Bounds and time-outs; those not given have their default. */
+  readonly settings?: Partial<NodeSettings> | undefined
+}
+
+/** A node on LMDB. */
+export interface LmdbOptions extends Options {
+  /** Created with mode 0700 if it is not there; locked while the layer lives. */
+  readonly directory: string
+}
+
+/** A node in memory. */
+export interface MemoryOptions extends Options {
+  /** Outlives the layer: build another layer on it to open the node again. */
+  readonly disk: MemoryDisk
+  /** Where key ids, keys and identities come from; the operating system, if not given. */
+  readonly csprng?: Layer.Layer<Csprng> | undefined
+}
+
+/** A node with your own state machine on LMDB, with one voter. */
+export const layer = (
+  options: LmdbOptions
+): Layer.Layer<Services, StartFailure, StateMachine | KekProvider> =>
+  Node.replica(options).pipe(Layer.provide(onLmdb(options)))
+
+/** A node with the key-value store on LMDB, with one voter. */
+export const layerKv = (
+  options: LmdbOptions
+): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
+  Node.replicaKv(options).pipe(Layer.provide(onLmdb(options)))
+
+/** The memory twin of {@link layer}: the same guards and failures, no files and no real time. */
+export const layerMemory = (
+  options: MemoryOptions
+): Layer.Layer<Services, StartFailure, StateMachine | KekProvider> =>
+  Node.replica(options).pipe(Layer.provide(inMemory(options)))
+
+/** The memory twin of {@link layerKv}. */
+export const layerKvMemory = (
+  options: MemoryOptions
+): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
+  Node.replicaKv(options).pipe(Layer.provide(inMemory(options)))
+
+const onLmdb = (options: LmdbOptions) =>
+  Layer.mergeAll(
+    Node.stores(options),
+    TransportNone.layer,
+    CsprngNode.layer,
+    NodeConfigLive.layer(options.settings)
+  )
+
+const inMemory = (options: MemoryOptions) =>
+  Layer.mergeAll(
+    NodeMemory.stores(options),
+    TransportNone.layer,
+    options.csprng ?? CsprngNode.layer,
+    NodeConfigLive.layer(options.settings)
+  )

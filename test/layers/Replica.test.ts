@@ -1,0 +1,135 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as TestClock from "effect/testing/TestClock"
+import { ValueCorrupted } from "../../src/domain/kv/Errors.ts"
+import * as Limits from "../../src/domain/Limits.ts"
+import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import * as ReplicaLive from "../../src/layers/ReplicaLive.ts"
+import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
+import { RaftEngine } from "../../src/services/RaftEngine.ts"
+import { Replica } from "../../src/services/Replica.ts"
+import { StateMachine } from "../../src/services/StateMachine.ts"
+import { replicaNode } from "../support/MemoryNode.ts"
+import { text } from "../support/NodeCalls.ts"
+
+/** Appends each request to one value, and answers the whole of it; `?` as a query reads it. */
+const appending = Layer.succeed(StateMachine, {
+  apply: (request, store) => {
+    const value = Buffer.concat([store.get(text("all"))?.value ?? text(""), request])
+    store.put(text("all"), value)
+    return value
+  },
+  read: (query, store) => {
+    if (query[0] === 33)
+      throw new ValueCorrupted({ groupId: 0, revision: 1, reason: "tagMismatch" })
+    if (query[0] === 63) return store.get(text("all"))?.value ?? text("")
+    throw new TypeError("no such query")
+  }
+})
+
+const node = (disk = new MemoryDisk()) => replicaNode({ disk }).pipe(Layer.provideMerge(appending))
+
+const propose = (request: string) =>
+  Effect.flatMap(Replica, (replica) => replica.propose(text(request))).pipe(
+    Effect.map((answer) => Buffer.from(answer).toString())
+  )
+const read = (query: string, options?: { readonly stale: boolean }) =>
+  Effect.flatMap(Replica, (replica) => replica.read(text(query), options)).pipe(
+    Effect.map((answer) => Buffer.from(answer).toString())
+  )
+
+/** Runs it while time passes, a little at a time. */
+const inTime = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
+  const fibre = yield* Effect.forkChild(effect, { startImmediately: true })
+  while (fibre.pollUnsafe() === undefined) yield* TestClock.adjust("1 millis")
+  return yield* Fiber.join(fibre)
+})
+
+describe("Replica (SPEC §7, §9)", () => {
+  it.effect("waits for the leader, then proposes to and reads an embedder's own machine", () =>
+    Effect.gen(function* () {
+      expect((yield* RaftEngine).intake()._tag, "not ready when it is built").toBe("Shut")
+      expect(yield* inTime(propose("a"))).toBe("a")
+      expect(yield* propose("b")).toBe("ab")
+      expect(yield* read("?")).toBe("ab")
+      expect(yield* read("?", { stale: true })).toBe("ab")
+    }).pipe(Effect.provide(node()))
+  )
+
+  it.effect("a stale read asks nobody, and sees everything once the node has caught up", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      yield* inTime(propose("kept")).pipe(Effect.provide(node(disk)))
+      disk.crash({ keptCommits: 0 })
+      yield* Effect.gen(function* () {
+        expect(yield* read("?", { stale: true })).toBe("")
+        yield* inTime(Effect.flatMap(Replica, (replica) => replica.caughtUp))
+        expect(yield* read("?", { stale: true })).toBe("kept")
+      }).pipe(Effect.provide(node(disk)))
+    })
+  })
+
+  it.effect("a request waits at a closed barrier and goes on when it opens", () =>
+    Effect.gen(function* () {
+      yield* inTime(propose("a"))
+      const barrier = yield* QuiescenceBarrier
+      barrier.close()
+      const waiting = yield* Effect.forkChild(propose("b"), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      expect(yield* read("?"), "reads are not held off").toBe("a")
+      expect(waiting.pollUnsafe()).toBeUndefined()
+      barrier.open()
+      expect(yield* Fiber.join(waiting)).toBe("ab")
+    }).pipe(Effect.provide(node()))
+  )
+
+  it.effect("without patience a closed barrier is a refusal", () =>
+    Effect.gen(function* () {
+      yield* inTime(propose("a"))
+      const impatient = yield* ReplicaLive.makeImpatient
+      const barrier = yield* QuiescenceBarrier
+      barrier.close()
+      expect(yield* Effect.flip(impatient.propose(text("b")))).toMatchObject({
+        _tag: "CutoverInFlight"
+      })
+    }).pipe(Effect.provide(node()))
+  )
+
+  it.effect("refuses a request that is too large, and takes the largest", () =>
+    Effect.gen(function* () {
+      yield* inTime(propose("a"))
+      const replica = yield* Replica
+      const before = (yield* RaftEngine).status().lastIndex
+      expect(
+        yield* Effect.flip(replica.propose(Buffer.alloc(Limits.requestBytesMax + 1)))
+      ).toMatchObject({ _tag: "RequestTooLarge", bytes: Limits.requestBytesMax + 1 })
+      expect((yield* RaftEngine).status().lastIndex).toBe(before)
+      const answer = yield* replica.propose(Buffer.alloc(Limits.requestBytesMax))
+      expect(answer.length).toBe(Limits.requestBytesMax + 1)
+    }).pipe(Effect.provide(node()))
+  )
+
+  it.effect("a damaged value fails the read; another throw is a bug of the machine's", () =>
+    Effect.gen(function* () {
+      yield* inTime(propose("a"))
+      expect(yield* Effect.flip(read("!"))).toBeInstanceOf(ValueCorrupted)
+      const exit = yield* Effect.exit(read("x", { stale: true }))
+      expect(exit._tag === "Failure" && exit.cause.reasons[0]?._tag).toBe("Die")
+      expect(yield* read("?"), "the node goes on").toBe("a")
+    }).pipe(Effect.provide(node()))
+  )
+
+  it.effect("tells when the node has halted, and refuses from then on", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      yield* inTime(propose("a"))
+      const replica = yield* Replica
+      disk.nextLogFault = new Error("EIO")
+      expect(yield* Effect.flip(propose("b"))).toMatchObject({ _tag: "NodeStopped" })
+      expect(yield* Effect.flip(replica.stopped)).toMatchObject({ _tag: "LogWriteFailure" })
+      expect(yield* Effect.flip(read("?"))).toMatchObject({ _tag: "NodeStopped" })
+    }).pipe(Effect.provide(node(disk)))
+  })
+})
