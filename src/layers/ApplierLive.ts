@@ -17,6 +17,7 @@ import { Opening } from "../services/Opening.ts"
 import { RaftLogStore } from "../services/RaftLogStore.ts"
 import { StateMachine } from "../services/StateMachine.ts"
 import { StateStore } from "../services/StateStore.ts"
+import { Telemetry } from "../services/Telemetry.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
 import { attempt } from "./SynchronousFailure.ts"
 
@@ -25,6 +26,7 @@ const make = Effect.gen(function* () {
   const machine = yield* StateMachine
   const { clusterId, groupId } = yield* Opening
   const store = yield* StateStore
+  const { counters } = yield* Telemetry
   const wrapFlag = yield* WrapFlag
 
   const state = yield* loadOrCreate
@@ -44,6 +46,7 @@ const make = Effect.gen(function* () {
       keys: keystore.get,
       machine,
       store,
+      counters,
       onCutOver: () => wrapFlag.set("markerApplied")
     },
     state

@@ -20,15 +20,25 @@ export const Json = GlobalFlag.Setting("json")({
 /** Nobody reads any more (`| head`): there is nothing left to say and nobody to say it to. */
 const isClosed = () => {}
 
+const outliveReader = (stream: NodeJS.WriteStream) => {
+  // Stays: the event may come after the write has been called back.
+  if (!stream.listeners("error").includes(isClosed)) stream.on("error", isClosed)
+}
+
 const write = (stream: NodeJS.WriteStream, text: string) =>
   Effect.callback<void>((resume) => {
-    // Stays: the event may come after the write has been called back.
-    if (!stream.listeners("error").includes(isClosed)) stream.on("error", isClosed)
+    outliveReader(stream)
     stream.write(text, () => resume(Effect.void))
   })
 
 /** One line on stdout. */
 export const line = (text: string): Effect.Effect<void> => write(process.stdout, `${text}\n`)
+
+/** One line of the log on stderr; does not wait. */
+export const log = (text: string): void => {
+  outliveReader(process.stderr)
+  process.stderr.write(`${text}\n`)
+}
 
 /** One line on stderr, whatever line breaks the text has. */
 export const complain = (text: string): Effect.Effect<void> =>

@@ -23,6 +23,7 @@ import * as CommandOutput from "./CommandOutput.ts"
 import * as KekProviderEnvironment from "./KekProviderEnvironment.ts"
 import * as KekProviderFile from "./KekProviderFile.ts"
 import * as KekProviderNone from "./KekProviderNone.ts"
+import * as LogOutput from "./LogOutput.ts"
 import * as Node from "./Node.ts"
 import * as RpcServerSocket from "./RpcServerSocket.ts"
 
@@ -32,6 +33,7 @@ interface ServeOptions {
   readonly listen: Endpoint.Endpoint
   readonly kekFile: string | undefined
   readonly kekVariable: string | undefined
+  readonly logFormat: LogOutput.LogFormat
 }
 
 const kekProviderOf = ({ kekFile, kekVariable }: ServeOptions) => {
@@ -46,7 +48,13 @@ const kekProviderOf = ({ kekFile, kekVariable }: ServeOptions) => {
   )
 }
 
-const serve = Effect.fnUntraced(function* (options: ServeOptions) {
+/** A log line before the node serves would be a second line of a refused start. */
+const serve = (options: ServeOptions) => {
+  const { layer, release } = LogOutput.make(options.logFormat)
+  return Effect.provide(run(options, release), layer)
+}
+
+const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.Effect<void>) {
   const { directory, nodeName } = options
   const listen = yield* RpcServerSocket.requireLoopback(options.listen)
   const kek = yield* kekProviderOf(options)
@@ -57,6 +65,7 @@ const serve = Effect.fnUntraced(function* (options: ServeOptions) {
   invariant("port" in address, "a TCP server listens on a port")
   const bound = Endpoint.format({ host: listen.host, port: address.port })
   yield* CommandOutput.line(JSON.stringify({ ready: true, listen: bound }))
+  yield* serves
   return yield* Context.get(node, RaftEngine).stopped.pipe(
     Effect.mapError((cause) => new NodeHalted({ cause }))
   )
@@ -77,6 +86,10 @@ export const command = Command.make(
       Flag.withMetavar("VARIABLE"),
       Flag.withDescription("Environment variable with the KEK in base64; for tests and CI only"),
       Flag.optional
+    ),
+    logFormat: Flag.Literals("log-format", ["text", "json"]).pipe(
+      Flag.withDescription("Form of the log on stderr: logfmt text, or a line of JSON"),
+      Flag.withDefault("text")
     )
   },
   (given) =>

@@ -25,7 +25,8 @@ import * as Payload from "../domain/log/Payload.ts"
 import { Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
-import { RaftEngine } from "../services/RaftEngine.ts"
+import { type ProposeRejection, RaftEngine } from "../services/RaftEngine.ts"
+import { Telemetry } from "../services/Telemetry.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
 
 /** A user request that was admitted, with its caller. */
@@ -37,11 +38,15 @@ const make = Effect.gen(function* () {
   const config = yield* NodeConfig
   const propose = yield* makePropose
   const administer = yield* makeAdminister
+  const { counters } = yield* Telemetry
   const timeoutMillis = config.proposalTimeoutMillis
   const within = <A>(answer: Effect.Effect<A, ProposeFailure>) =>
     Effect.timeoutOrElse(answer, {
       duration: timeoutMillis,
-      orElse: () => Effect.fail(new ProposalTimedOut({ timeoutMillis }))
+      orElse: () => {
+        counters.proposalTimeouts += 1
+        return Effect.fail(new ProposalTimedOut({ timeoutMillis }))
+      }
     })
   return Coordinator.of({
     propose: (request) => within(propose(request)),
@@ -54,7 +59,10 @@ const makePropose = Effect.gen(function* () {
   const barrier = yield* QuiescenceBarrier
   const engine = yield* RaftEngine
   const wrapFlag = yield* WrapFlag
+  const { counters, depths } = yield* Telemetry
   const group = new GroupCommit<Admitted>(yield* NodeConfig)
+  depths.pendingCount = () => group.count
+  depths.pendingBytes = () => group.pendingBytes
   const isWaiting = yield* Latch.make(false)
 
   const settle = (
@@ -68,10 +76,12 @@ const makePropose = Effect.gen(function* () {
     if (event._tag === "TermLeft") return
     if (event._tag !== "Applied") {
       const failed = Effect.fail(failureOf(event))
+      counters.proposals[event._tag === "Superseded" ? "superseded" : "stopped"] += batch.length
       return settle(batch, () => failed)
     }
     const { outcome } = event
     invariant(outcome._tag === "Results", "a batch of requests has results")
+    counters.proposals.applied += batch.length
     settle(batch, (position) => Effect.succeed(outcome.results[position]!))
   }
 
@@ -89,14 +99,18 @@ const makePropose = Effect.gen(function* () {
       toBeSealed: wrapFlag.isSet(),
       onEvent: onEvent(batch)
     }
-    return Effect.catch(engine.propose(proposal), (rejection) =>
-      Effect.sync(() => settle(batch, () => Effect.fail(rejection)))
-    )
+    return Effect.match(engine.propose(proposal), {
+      onSuccess: () => counters.batchRequests.record(batch.length),
+      onFailure: (rejection) => {
+        counters.notAppended(rejection._tag, batch.length)
+        settle(batch, () => Effect.fail(rejection))
+      }
+    })
   })
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(isWaiting.await, appendBatch)))
 
   /** The term the request is counted in, or why it is not admitted. */
-  const admit = (request: Uint8Array): Term | ProposeFailure => {
+  const admit = (request: Uint8Array): Term | ProposeRejection => {
     const intake = engine.intake()
     if (intake._tag === "Shut") return intake.reason
     if (!group.hasRoomFor(request.length)) {
@@ -108,13 +122,18 @@ const makePropose = Effect.gen(function* () {
   return (request: Uint8Array) =>
     Effect.callback<Uint8Array, ProposeFailure>((resume) => {
       const term = admit(request)
-      if (typeof term !== "number") return resume(Effect.fail(term))
+      if (typeof term !== "number") {
+        counters.refused(term._tag)
+        return resume(Effect.fail(term))
+      }
       const admitted: Admitted = { request, term, resume }
       group.add(admitted)
       isWaiting.openUnsafe()
       /** A caller that goes away before its request is in a batch: nothing is proposed. */
       return Effect.sync(() => {
-        if (group.withdraw(admitted)) barrier.settle({ count: 1, term })
+        if (!group.withdraw(admitted)) return
+        counters.proposals.withdrawn += 1
+        barrier.settle({ count: 1, term })
       })
     })
 })

@@ -26,6 +26,7 @@ import * as RaftEngineLive from "./RaftEngineLive.ts"
 import * as ReplicaLive from "./ReplicaLive.ts"
 import * as StateMachineKv from "./StateMachineKv.ts"
 import * as StateStoreLmdb from "./StateStoreLmdb.ts"
+import * as TelemetryLive from "./TelemetryLive.ts"
 import * as TransportNone from "./TransportNone.ts"
 import * as WrapFlagLive from "./WrapFlagLive.ts"
 
@@ -47,7 +48,8 @@ export const replica = (options: { readonly nodeName: NodeName }) =>
     Layer.provideMerge(ApplierLive.layer),
     Layer.provideMerge(Layer.mergeAll(WrapFlagLive.layer, QuiescenceBarrierLive.layer)),
     Layer.provideMerge(KeystoreLive.layer),
-    Layer.provideMerge(OpeningLive.layer(options))
+    Layer.provideMerge(OpeningLive.layer(options)),
+    Layer.provideMerge(TelemetryLive.layer({ ...options, groupId }))
   )
 
 /** A replica whose state machine is the key-value store, with that store as a service. */

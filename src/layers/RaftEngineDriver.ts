@@ -11,8 +11,10 @@ import { CutoverInFlight } from "../domain/encryption/Errors.ts"
 import * as Nonce from "../domain/encryption/Nonce.ts"
 import * as RaftEnvelope from "../domain/encryption/RaftEnvelope.ts"
 import * as Registration from "../domain/encryption/Registration.ts"
+import * as SidecarState from "../domain/encryption/SidecarState.ts"
 import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
 import { AppendGuard } from "../domain/engine/AppendGuard.ts"
+import type { RenouncedReason } from "../domain/engine/Candidacy.ts"
 import {
   LeaderNotReady,
   NodeStopped,
@@ -33,6 +35,7 @@ import type { Keystore } from "../services/Keystore.ts"
 import type { Opening } from "../services/Opening.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import type { Intake, Proposal, ProposeRejection, ReadRejection } from "../services/RaftEngine.ts"
+import type { Telemetry } from "../services/Telemetry.ts"
 
 type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
 
@@ -55,6 +58,7 @@ export interface Parts {
   readonly opening: Opening["Service"]
   readonly keystore: Keystore["Service"]
   readonly barrier: QuiescenceBarrier["Service"]
+  readonly telemetry: Telemetry["Service"]
   /** Random: the ids of another opening are different ones. */
   readonly firstProposalId: ProposalId
 }
@@ -80,14 +84,22 @@ export class RaftEngineDriver {
   private nextReadId = 1n
   /** Counts the seals of this opening, over all keys (SPEC §6). */
   private writeCount = 0
+  private renounced: RenouncedReason | undefined = undefined
+  private phase: 0 | 1 | 2
   private stopReason: string | undefined = undefined
 
   constructor(parts: Parts) {
     this.parts = parts
     this.nextProposalId = parts.firstProposalId
+    this.phase = SidecarState.phase(parts.applier.sidecar)
     this.guard = new AppendGuard({
       isCutOver: parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
     })
+  }
+
+  /** Why this opening will not lead any more; `undefined` while it may. */
+  get candidacyRenounced(): RenouncedReason | undefined {
+    return this.renounced
   }
 
   get isStopped(): boolean {
@@ -147,7 +159,7 @@ export class RaftEngineDriver {
     const isCutOver = this.parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
     this.guard.applied(entry.index, { isCutOver })
     if (entry.kind === "noop") this.leadership.noopApplied(entry.term)
-    if (outcome._tag === "Registration" && isRefused(outcome.outcome)) this.renounce(entry)
+    if (outcome._tag === "Registration") this.registrationApplied(entry, outcome.outcome)
     const id = entry.kind === "normal" ? ProposalEnvelope.proposalIdOf(entry.data) : undefined
     this.pending.applied(entry, id, outcome)
   }
@@ -155,6 +167,7 @@ export class RaftEngineDriver {
   /** A round is over: what it has changed is told to those who wait. */
   finished(): void {
     this.observe()
+    this.reportPhase()
     if (this.awaitingSealing.length > 0) this.releaseSealing()
     const applied = this.parts.applier.position.index
     const released = this.waitingReads.filter(({ index }) => index <= applied)
@@ -181,8 +194,12 @@ export class RaftEngineDriver {
   }
 
   /** This node can never seal in this opening, so it must not lead: it follows (SPEC §6). */
-  cannotRegister(): void {
+  cannotRegister(reason: RenouncedReason): void {
     this.parts.raft.renounceCandidacy()
+    if (this.renounced === undefined) {
+      this.parts.telemetry.report({ _tag: "CandidacyRenounced", reason })
+    }
+    this.renounced ??= reason
   }
 
   /** Nothing is applied or answered any more; everybody who waits is told. */
@@ -206,9 +223,26 @@ export class RaftEngineDriver {
     if (input._tag !== "Tick") input.resume(stopped)
   }
 
-  /** A refused registration of this term is this leader's own: its disk is an old or cloned one. */
-  private renounce({ term }: Entry): void {
-    if (this.leadership.isLeader && this.leadership.term === term) this.cannotRegister()
+  /** A registration of this term is this leader's own; refused, its disk is an old or cloned one. */
+  private registrationApplied({ term }: Entry, outcome: RegistrationOutcome): void {
+    const { isLeader, term: ownTerm } = this.leadership
+    if (!isLeader || ownTerm !== term) return
+    if (outcome._tag === "LocalEpochRollback" || outcome._tag === "WriterIdsExhausted") {
+      return this.cannotRegister(outcome._tag)
+    }
+    const writer = this.writer()
+    if (writer === undefined) return
+    const keyId = this.parts.applier.sidecar.active.raft
+    this.parts.telemetry.report({ _tag: "Registered", keyId, localEpoch: writer.localEpoch })
+  }
+
+  private reportPhase(): void {
+    const { sidecar } = this.parts.applier
+    const phase = SidecarState.phase(sidecar)
+    if (phase === this.phase || phase === 0) return
+    this.phase = phase
+    const index = phase === 1 ? sidecar.storageEnvelopeIndex : sidecar.raftEnvelopeCutoverIndex
+    this.parts.telemetry.report({ _tag: "PhaseEntered", phase, index })
   }
 
   private propose(proposal: Proposal, resume: AppendResume): void {
@@ -226,6 +260,7 @@ export class RaftEngineDriver {
       case "Appended": {
         const { from: index, term } = proposed
         invariant(term === proposal.term, "a proposal is appended in the term it was admitted in")
+        this.parts.telemetry.counters.entriesAppended += 1
         this.pending.appended(index, { term, proposalId, onEvent: proposal.onEvent })
         if (!proposal.toBeSealed) this.guard.proposed(index, proposal.body)
         this.appended.push({ position: { term, index }, resume })
@@ -265,6 +300,9 @@ export class RaftEngineDriver {
     this.writeCount += 1
     const nonce = Nonce.raft({ ...writer, writeCount: this.writeCount })
     const { groupId } = this.parts.opening
+    const { counters } = this.parts.telemetry
+    counters.nonceWriteCount = this.writeCount
+    counters.seals.raft += 1
     return RaftEnvelope.seal({ key, nonce, groupId, term, index }, body)
   }
 
@@ -283,7 +321,15 @@ export class RaftEngineDriver {
 
   private observe(): void {
     const { leader, role, term } = this.parts.raft.status()
+    const wasLeader = this.leadership.isLeader
     const left = this.leadership.observe({ term, isLeader: role === "Leader", leader })
+    if (left !== undefined) {
+      this.parts.telemetry.report({ _tag: "LeadershipLost", term: left, leader })
+    }
+    if (this.leadership.isLeader && (!wasLeader || left !== undefined)) {
+      this.parts.telemetry.counters.leadershipsGained += 1
+      this.parts.telemetry.report({ _tag: "LeadershipGained", term })
+    }
     this.parts.barrier.enterTerm(term)
     if (left === undefined) return
     // Also if it steps down within the term: it never leads that one again.
@@ -326,8 +372,5 @@ export class RaftEngineDriver {
     this.awaitingSealing = []
   }
 }
-
-const isRefused = ({ _tag }: RegistrationOutcome): boolean =>
-  _tag === "LocalEpochRollback" || _tag === "WriterIdsExhausted"
 
 type AppendResume = Resume<Position.Position, ProposeRejection>

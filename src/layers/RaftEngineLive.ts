@@ -7,6 +7,7 @@
  * a simulated scheduler can run it. Proof: `test/layers/RaftEngine.test.ts`, `test/simulation/`.
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -14,6 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import { EncryptionApplyFailed } from "../domain/encryption/Errors.ts"
+import * as SidecarState from "../domain/encryption/SidecarState.ts"
 import { TooManyProposals } from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
@@ -23,6 +25,7 @@ import * as Membership from "../domain/raft/Membership.ts"
 import * as Position from "../domain/raft/Position.ts"
 import * as Raft from "../domain/raft/Raft.ts"
 import type { Ready } from "../domain/raft/Ready.ts"
+import { SlowWrites } from "../domain/telemetry/SlowWrites.ts"
 import { Applier } from "../services/Applier.ts"
 import { Csprng } from "../services/Csprng.ts"
 import type { EngineFailure } from "../services/EngineFailure.ts"
@@ -31,7 +34,8 @@ import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { type ProposeRejection, RaftEngine } from "../services/RaftEngine.ts"
-import { RaftLogStore } from "../services/RaftLogStore.ts"
+import { type LogWrite, RaftLogStore } from "../services/RaftLogStore.ts"
+import { Telemetry } from "../services/Telemetry.ts"
 import { Transport } from "../services/Transport.ts"
 import { type Input, RaftEngineDriver } from "./RaftEngineDriver.ts"
 import { attempt } from "./SynchronousFailure.ts"
@@ -40,14 +44,18 @@ const scanBytesMax = Limits.mebibyte
 
 const make = Effect.gen(function* () {
   const { tickMillis, inboxCountMax } = yield* NodeConfig
+  const { depths, report } = yield* Telemetry
   const inbox = yield* Queue.dropping<Input>(inboxCountMax)
   const failure = yield* Deferred.make<never, EngineFailure>()
   const raft = yield* makeCore
   const driver = yield* makeDriver(raft)
+  depths.inboxCount = () => Queue.sizeUnsafe(inbox)
+  yield* reportOpened(raft)
 
   const onExit = (exit: Exit.Exit<never, EngineFailure>) =>
     Effect.gen(function* () {
       const isShutDown = exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)
+      report(isShutDown ? { _tag: "Stopping" } : halted(exit.cause))
       driver.stop(isShutDown ? "it is shutting down" : messageOf(exit.cause))
       for (const input of yield* Queue.clear(inbox)) driver.refuse(input)
       if (!isShutDown) yield* Deferred.failCause(failure, exit.cause)
@@ -77,9 +85,30 @@ const make = Effect.gen(function* () {
     sealingReady: ask((resume) => ({ _tag: "AwaitSealing", resume })),
     markerCounts: () => driver.guard.markerCounts,
     status: () => raft.status(),
+    candidacyRenounced: () => driver.candidacyRenounced,
     stopped: Deferred.await(failure)
   })
 })
+
+/** Every guard of the node has passed. */
+const reportOpened = Effect.fnUntraced(function* (raft: Raft.Raft) {
+  const { position, sidecar } = yield* Applier
+  const { hasKek } = yield* Keystore
+  const { bootCount } = yield* Opening
+  const { firstIndex, lastIndex, term } = raft.status()
+  const phase = SidecarState.phase(sidecar)
+  const cutoverIndex = sidecar.raftEnvelopeCutoverIndex
+  const { index: appliedIndex } = position
+  const where = { term, firstIndex, lastIndex, appliedIndex }
+  const { report } = yield* Telemetry
+  report({ _tag: "Opened", bootCount, ...where, phase, cutoverIndex, hasKek })
+})
+
+const halted = (cause: Cause.Cause<EngineFailure>) => {
+  const error = Cause.findErrorOption(cause)
+  const tag = error._tag === "Some" ? error.value._tag : "Bug"
+  return { _tag: "Halted", error: tag, reason: messageOf(cause) } as const
+}
 
 const messageOf = (cause: Cause.Cause<EngineFailure>): string => {
   const error = Cause.squash(cause)
@@ -126,6 +155,7 @@ const makeDriver = Effect.fnUntraced(function* (raft: Raft.Raft) {
     opening: yield* Opening,
     keystore: yield* Keystore,
     barrier: yield* QuiescenceBarrier,
+    telemetry: yield* Telemetry,
     firstProposalId: (yield* Csprng).bytes(8).readBigUInt64BE()
   })
   yield* attempt(() => findMarkers(driver, reader, applier.position.index))
@@ -160,12 +190,13 @@ const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machiner
   const store = yield* RaftLogStore
   const transport = yield* Transport
   const apply = yield* makeApply(driver)
+  const write = yield* makeWrite
 
   let hardState = yield* attempt(store.hardState)
   /** A commit index alone is not worth a sync: it travels with the next write. */
   const persist = (ready: Ready) => {
     hardState = ready.hardState ?? hardState
-    return ready.mustSync ? store.persist({ entries: ready.entries, hardState }) : Effect.void
+    return ready.mustSync ? write({ entries: ready.entries, hardState }) : Effect.void
   }
   return Effect.gen(function* () {
     const inputs = yield* raft.hasReady() ? Queue.clear(inbox) : Queue.takeAll(inbox)
@@ -190,10 +221,30 @@ const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machiner
       onSuccess: (epoch) => attempt(() => driver.register(keyId, epoch)),
       onFailure: (error) =>
         error._tag === "LocalEpochExhausted"
-          ? Effect.sync(() => driver.cannotRegister())
+          ? Effect.sync(() => driver.cannotRegister(error._tag))
           : Effect.fail(error)
     })
   })
+})
+
+/** A durable write of the log, timed. */
+const makeWrite = Effect.gen(function* () {
+  const clock = yield* Clock.Clock
+  const store = yield* RaftLogStore
+  const { counters, report } = yield* Telemetry
+  const slow = new SlowWrites()
+  const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  return (write: LogWrite) => {
+    const startedAt = nowMillis()
+    return Effect.map(store.persist(write), () => {
+      const endedAt = nowMillis()
+      const millis = endedAt - startedAt
+      counters.logSyncSeconds.record(millis / 1_000)
+      const unreportedCount = slow.toReport({ endedAt, millis })
+      if (unreportedCount === undefined) return
+      report({ _tag: "LogSyncSlow", millis, entryCount: write.entries.length, unreportedCount })
+    })
+  }
 })
 
 /** Applies committed entries in order, and answers each before the next run (SPEC §11). */

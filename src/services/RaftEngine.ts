@@ -8,6 +8,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { CutoverInFlight } from "../domain/encryption/Errors.ts"
+import type { RenouncedReason } from "../domain/engine/Candidacy.ts"
 import type {
   LeaderNotReady,
   NodeStopped,
@@ -60,6 +61,8 @@ export class RaftEngine extends Context.Service<
     /** Does a cutover marker count in this node's log (SPEC §10)? */
     readonly markerCounts: () => boolean
     readonly status: () => Status
+    /** Why this opening will not lead any more (SPEC §6); `undefined` while it may. */
+    readonly candidacyRenounced: () => RenouncedReason | undefined
     /** Never succeeds; fails when the engine has stopped for good. */
     readonly stopped: Effect.Effect<never, EngineFailure>
   }

@@ -10,11 +10,12 @@ import {
   NotLeader,
   TooManyProposals
 } from "../../src/domain/engine/Errors.ts"
-import type { LogIndex, Term } from "../../src/domain/Ids.ts"
+import type { GroupId, LogIndex, NodeName, Term } from "../../src/domain/Ids.ts"
 import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
+import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
 import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
 import { Coordinator } from "../../src/services/Coordinator.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
@@ -31,6 +32,7 @@ const coordinator = (engine: HeldEngine, settings?: Partial<NodeSettings>) =>
         engine.layer,
         QuiescenceBarrierLive.layer,
         WrapFlagLive.layer,
+        TelemetryLive.layer({ nodeName: "n1" as NodeName, groupId: 0 as GroupId }),
         NodeConfigLive.layer(settings)
       )
     )

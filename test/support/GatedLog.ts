@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
@@ -61,6 +62,7 @@ export const gatedNode = (options: {
     Layer.provideMerge(Layer.mergeAll(log, StateStoreMemory.layer({ disk }))),
     Layer.provide(kek()),
     Layer.provideMerge(csprng(1)),
-    Layer.provideMerge(NodeConfigLive.layer(options.settings))
+    Layer.provideMerge(NodeConfigLive.layer(options.settings)),
+    Layer.provide(Logger.layer([]))
   )
 }

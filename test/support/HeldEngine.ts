@@ -44,7 +44,8 @@ export class HeldEngine {
           })
         }),
       markerCounts: () => unasked(),
-      status: () => unasked()
+      status: () => unasked(),
+      candidacyRenounced: () => unasked()
     })
   }
 

@@ -1,5 +1,6 @@
 /** A node on a memory disk with everything else fixed: KEK, CSPRNG from a seed, settings. */
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as KekProviderMemory from "../../src/layers/KekProviderMemory.ts"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
@@ -31,6 +32,8 @@ export interface MemoryNodeOptions {
   readonly nodeName?: string
   readonly kek?: ReturnType<typeof kek>
   readonly settings?: Partial<NodeSettings>
+  /** What the node logs; nobody, unless somebody is named. */
+  readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>>
 }
 
 /** With the key-value machine and store. */
@@ -50,5 +53,6 @@ export const replicaNode = ({ disk, ...options }: MemoryNodeOptions) =>
     Layer.provideMerge(Layer.mergeAll(NodeMemory.stores({ disk }), TransportNone.layer)),
     Layer.provide(options.kek ?? kek()),
     Layer.provideMerge(csprng(options.seed ?? 1)),
-    Layer.provideMerge(NodeConfigLive.layer(options.settings))
+    Layer.provideMerge(NodeConfigLive.layer(options.settings)),
+    Layer.provide(Logger.layer(options.loggers ?? []))
   )

@@ -21,6 +21,7 @@ import type { ValueReader, ValueStore } from "../machine/ValueStore.ts"
 import type { Entry } from "../raft/Entry.ts"
 import type { Position } from "../raft/Position.ts"
 import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
+import type { Counters } from "../telemetry/Counters.ts"
 import { ApplyFailed, type ApplyFailure, isApplyFailure } from "./Errors.ts"
 import type { AppliedOutcome } from "./Outcome.ts"
 import type { ReplicatedState } from "./ReplicatedState.ts"
@@ -38,6 +39,7 @@ export interface Parts {
     readonly reader: StateReader
     readonly transact: <A>(body: (transaction: StateTransaction) => A) => A
   }
+  readonly counters: Counters
   /** The cutover has been applied: called before anybody can see the applied index of the marker. */
   readonly onCutOver: () => void
 }
@@ -90,9 +92,9 @@ export class Applier {
 
   /** Answers a query from what has been applied. Throws `ValueCorrupted`. */
   read(query: Uint8Array): Uint8Array {
-    const { keys, groupId, machine, store } = this.parts
+    const { counters, keys, groupId, machine, store } = this.parts
     const { sidecar } = this.state
-    const reading = { keys, groupId, sidecar, revision: this.revision }
+    const reading = { counters, keys, groupId, sidecar, revision: this.revision }
     return machine.read(query, SealedValueStore.reader(store.reader, reading))
   }
 
@@ -131,6 +133,7 @@ export class Applier {
     }
     if (next.sidecar.raftEnvelopeCutoverIndex !== 0) this.parts.onCutOver()
     this.state = next
+    this.parts.counters.entriesApplied += outcomes.length
     return { _tag: "Committed", outcomes }
   }
 
@@ -175,7 +178,7 @@ export class Applier {
 
   /** Envelope first; then sealed or not by the index alone, strictly above the cutover (SPEC §11). */
   private payloadOf(entry: Entry, sidecar: Sidecar.SidecarState): Payload.Payload {
-    const { groupId, keys } = this.parts
+    const { counters, groupId, keys } = this.parts
     const { index, term } = entry
     const envelope = ProposalEnvelope.decode(entry.data)
     if (Result.isFailure(envelope)) {
@@ -183,7 +186,10 @@ export class Applier {
     }
     let { body } = envelope.success
     if (Sidecar.isEntrySealed(sidecar, index)) {
-      body = Result.getOrThrow(RaftEnvelope.open({ keys, groupId, term, index }, body))
+      const opened = RaftEnvelope.open({ keys, groupId, term, index }, body)
+      if (Result.isFailure(opened)) counters.openFailures.raft[opened.failure.reason] += 1
+      body = Result.getOrThrow(opened)
+      counters.opens.raft += 1
     }
     const payload = Payload.decode(body)
     if (Result.isSuccess(payload)) return payload.success
@@ -197,13 +203,13 @@ export class Applier {
     state: ReplicatedState,
     transaction: StateTransaction
   ): AppliedOutcome {
-    const { groupId, keys, machine } = this.parts
+    const { counters, groupId, keys, machine } = this.parts
     const results: Array<Uint8Array> = []
     for (const { content, session } of requests) {
       if (session !== undefined) throw failed(entry, groupId, "unknownOpcode", "client sessions")
       const { revision } = state.applied
       const { sidecar } = state
-      const reading = { groupId, keys, sidecar, revision }
+      const reading = { counters, groupId, keys, sidecar, revision }
       const store = new SealedValueStore.SealedValueStore(transaction, reading)
       try {
         results.push(machine.apply(content, store))

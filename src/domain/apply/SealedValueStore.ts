@@ -19,9 +19,11 @@ import * as Value from "../kv/Value.ts"
 import * as Limits from "../Limits.ts"
 import type { KeyedValue, StoredValue, ValueReader, ValueStore } from "../machine/ValueStore.ts"
 import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
+import type { Counters } from "../telemetry/Counters.ts"
 
 /** What reading a value takes. */
 export interface Reading {
+  readonly counters: Counters
   readonly groupId: GroupId
   readonly keys: KeyLookup
   readonly sidecar: Sidecar.SidecarState
@@ -100,11 +102,12 @@ export class SealedValueStore implements ValueStore {
     value: Uint8Array,
     { operation, revision }: { readonly operation: number; readonly revision: Revision }
   ): Pick<Value.Value, "isSealed" | "bytes"> {
-    const { groupId, keys, sidecar } = this.reading
+    const { counters, groupId, keys, sidecar } = this.reading
     if (!Sidecar.isValueSealed(sidecar, revision)) return { isSealed: false, bytes: value }
     const dataKey = keys(sidecar.active.storage)
     invariant(dataKey !== undefined, "the active storage DEK is in the keystore")
     const nonce = Nonce.storage({ groupId, revision, operation })
+    counters.seals.storage += 1
     return {
       isSealed: true,
       bytes: StorageEnvelope.seal({ key: dataKey, nonce, groupId, revision, storeKey: key }, value)
@@ -131,7 +134,7 @@ function headerOf(stored: Uint8Array, groupId: GroupId): Value.Value {
 }
 
 function open(stored: Uint8Array, key: Uint8Array, reading: Reading): StoredValue {
-  const { groupId, keys, sidecar } = reading
+  const { counters, groupId, keys, sidecar } = reading
   const { bytes, createRevision, isSealed, revision } = headerOf(stored, groupId)
   const corrupted = (reason: ValueCorrupted["reason"]) =>
     new ValueCorrupted({ groupId, revision, reason })
@@ -140,6 +143,10 @@ function open(stored: Uint8Array, key: Uint8Array, reading: Reading): StoredValu
     return { value: bytes, revision, createRevision }
   }
   const opened = StorageEnvelope.open({ keys, groupId, revision, storeKey: key }, bytes)
-  if (Result.isFailure(opened)) throw corrupted(opened.failure.reason)
+  if (Result.isFailure(opened)) {
+    counters.openFailures.storage[opened.failure.reason] += 1
+    throw corrupted(opened.failure.reason)
+  }
+  counters.opens.storage += 1
   return { value: opened.success, revision, createRevision }
 }

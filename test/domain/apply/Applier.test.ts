@@ -11,6 +11,7 @@ import * as KvMachine from "../../../src/domain/kv/KvMachine.ts"
 import * as Payload from "../../../src/domain/log/Payload.ts"
 import * as ProposalEnvelope from "../../../src/domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../../../src/domain/raft/Entry.ts"
+import { Counters } from "../../../src/domain/telemetry/Counters.ts"
 import { seededNumbers } from "../../support/SeededNumbers.ts"
 import {
   clusterId,
@@ -78,6 +79,7 @@ function replica(held: Array<DataKey> = [storageKey, raftKey]) {
       keys: (id) => holding(...held)(id),
       machine: KvMachine,
       store,
+      counters: new Counters(),
       onCutOver: () => flags.push(applier?.position.index ?? -1)
     },
     ReplicatedState.initial({ groupId, clusterId })
@@ -139,7 +141,9 @@ describe("the applier (SPEC §11)", () => {
     const loaded = load()
     if (loaded._tag === "Failure" || loaded.success === undefined) return expect.unreachable()
     let flagged = 0
-    const parts = { groupId, keys: holding(storageKey, raftKey), machine: KvMachine, store }
+    const counters = new Counters()
+    const keys = holding(storageKey, raftKey)
+    const parts = { counters, groupId, keys, machine: KvMachine, store }
     new Applier({ ...parts, onCutOver: () => flagged++ }, loaded.success)
     expect(flagged).toBe(1)
     const fresh = ReplicatedState.initial({ groupId, clusterId })

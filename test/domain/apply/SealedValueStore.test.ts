@@ -4,6 +4,7 @@ import type { KeyLookup } from "../../../src/domain/encryption/Envelope.ts"
 import * as Sidecar from "../../../src/domain/encryption/SidecarState.ts"
 import type { KeyId, LogIndex, Revision } from "../../../src/domain/Ids.ts"
 import * as Value from "../../../src/domain/kv/Value.ts"
+import { Counters } from "../../../src/domain/telemetry/Counters.ts"
 import {
   allKeys,
   clusterId,
@@ -32,6 +33,7 @@ function machine(sidecar: Sidecar.SidecarState, startRevision = 0) {
   const request = <A>(body: (values: SealedValueStore) => A, inPhase = sidecar): A =>
     store.transact((transaction) => {
       const values = new SealedValueStore(transaction, {
+        counters: new Counters(),
         groupId,
         keys,
         sidecar: inPhase,

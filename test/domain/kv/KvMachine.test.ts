@@ -6,13 +6,15 @@ import { Revision } from "../../../src/domain/Ids.ts"
 import * as Command from "../../../src/domain/kv/Command.ts"
 import * as KvMachine from "../../../src/domain/kv/KvMachine.ts"
 import * as KvResult from "../../../src/domain/kv/Result.ts"
+import { Counters } from "../../../src/domain/telemetry/Counters.ts"
 import { seededNumbers } from "../../support/SeededNumbers.ts"
 import { allKeys, clusterId, groupId, stateOnDisk, text } from "../apply/Replica.ts"
 
 /** The machine over a real store, one commit per request. */
 function machine() {
   const { store } = stateOnDisk()
-  const common = { groupId, keys: allKeys, sidecar: SidecarState.initial(clusterId) }
+  const counters = new Counters()
+  const common = { counters, groupId, keys: allKeys, sidecar: SidecarState.initial(clusterId) }
   let revision = Revision.make(0)
   return {
     apply: (command: Command.Command) =>

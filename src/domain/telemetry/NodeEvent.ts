@@ -1,0 +1,110 @@
+/**
+ * What an operator wants to read in the log of a node: each thing once, when it happens.
+ *
+ * The fields are numbers, literals and the messages of typed errors, so a log line has no room for a
+ * key or a value. What must never happen: an event per request or per entry.
+ * Proof: `test/domain/telemetry/NodeEvent.test.ts`, `test/e2e/Secrecy.test.ts`.
+ */
+import type { RenouncedReason } from "../engine/Candidacy.ts"
+import type { KeyId, LocalEpoch, LogIndex, MemberId, Term } from "../Ids.ts"
+import type { CutoverEndTag } from "./Counters.ts"
+
+export type NodeEvent =
+  /** Every guard of the node has passed; its loop begins. */
+  | {
+      readonly _tag: "Opened"
+      readonly bootCount: number
+      readonly term: Term
+      readonly firstIndex: LogIndex
+      readonly lastIndex: LogIndex
+      readonly appliedIndex: LogIndex
+      readonly phase: 0 | 1 | 2
+      readonly cutoverIndex: LogIndex
+      readonly hasKek: boolean
+    }
+  | { readonly _tag: "LeadershipGained"; readonly term: Term }
+  | {
+      readonly _tag: "LeadershipLost"
+      /** The one that was led. */
+      readonly term: Term
+      readonly leader: MemberId | undefined
+    }
+  /** This opening may seal under that raft DEK. */
+  | { readonly _tag: "Registered"; readonly keyId: KeyId; readonly localEpoch: LocalEpoch }
+  | { readonly _tag: "CandidacyRenounced"; readonly reason: RenouncedReason }
+  | { readonly _tag: "PhaseEntered"; readonly phase: 1 | 2; readonly index: LogIndex }
+  /** The barrier is closed to user requests. */
+  | { readonly _tag: "CutoverStarted"; readonly term: Term; readonly inFlightCount: number }
+  | { readonly _tag: "CutoverDrained"; readonly afterMillis: number }
+  | {
+      readonly _tag: "MarkerAppended"
+      readonly index: LogIndex
+      readonly afterMillis: number
+    }
+  /** The barrier is open again. */
+  | {
+      readonly _tag: "CutoverEnded"
+      readonly end: CutoverEndTag
+      readonly barrierClosedMillis: number
+    }
+  /** Asked for, and refused before anything happened. */
+  | { readonly _tag: "CutoverRefused"; readonly error: string; readonly reason: string }
+  /** A write to the log took longer than it should. */
+  | {
+      readonly _tag: "LogSyncSlow"
+      readonly millis: number
+      readonly entryCount: number
+      /** Slow writes since the last report that were not reported. */
+      readonly unreportedCount: number
+    }
+  | { readonly _tag: "SpaceBelowMark"; readonly freeBytes: number; readonly freeBytesMin: number }
+  | { readonly _tag: "SpaceAboveMark"; readonly freeBytes: number; readonly freeBytesMin: number }
+  /** In good order. */
+  | { readonly _tag: "Stopping" }
+  /** For good: nothing is applied or answered any more. */
+  | { readonly _tag: "Halted"; readonly error: string; readonly reason: string }
+
+export type NodeEventTag = NodeEvent["_tag"]
+
+export type Severity = "Info" | "Warn" | "Error"
+
+/** One line of the log without its fields. */
+export interface Line {
+  readonly severity: Severity
+  readonly message: string
+}
+
+const lines: Record<NodeEventTag, Line> = {
+  Opened: { severity: "Info", message: "node opened" },
+  LeadershipGained: { severity: "Info", message: "became leader" },
+  LeadershipLost: { severity: "Warn", message: "ceased to lead" },
+  Registered: { severity: "Info", message: "registered as a writer of the raft DEK" },
+  CandidacyRenounced: {
+    severity: "Error",
+    message: "this opening will not lead any more: it cannot register as a writer"
+  },
+  PhaseEntered: { severity: "Info", message: "entered an encryption phase" },
+  CutoverStarted: { severity: "Info", message: "cutover: barrier closed" },
+  CutoverDrained: { severity: "Info", message: "cutover: drained" },
+  MarkerAppended: { severity: "Info", message: "cutover: marker appended" },
+  CutoverEnded: { severity: "Info", message: "cutover: barrier opened" },
+  CutoverRefused: { severity: "Warn", message: "cutover refused" },
+  LogSyncSlow: { severity: "Warn", message: "a write to the log was slow; check the disk" },
+  SpaceBelowMark: { severity: "Error", message: "free space is low: writes are refused" },
+  SpaceAboveMark: { severity: "Info", message: "free space is enough again" },
+  Stopping: { severity: "Info", message: "node is stopping" },
+  Halted: { severity: "Error", message: "node halted" }
+}
+
+/** What the log says of an event; its fields follow as annotations. */
+export function lineOf(event: NodeEvent): Line {
+  const line = lines[event._tag]
+  const isFailedCutover = event._tag === "CutoverEnded" && event.end !== "CutOver"
+  return isFailedCutover ? { ...line, severity: "Warn" } : line
+}
+
+/** The fields under the names they have in the log; what is not known is left out. */
+export const fieldsOf = ({ _tag, ...fields }: NodeEvent): Readonly<Record<string, unknown>> => ({
+  event: _tag,
+  ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+})
