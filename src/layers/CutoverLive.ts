@@ -3,25 +3,25 @@
  *
  * The machine decides; this waits, proposes and carries its actions out. Once the marker may be in
  * the log, the run belongs to the engine's events and not to its caller: an interruption, a client
- * that hangs up or a time-out ends the wait and never the run. Proof: `test/layers/Cutover.test.ts`.
+ * that hangs up or a time-out ends the wait, at once, and never the run. What must never happen: a
+ * barrier that was closed and has nobody who will open it. Proof: `test/layers/Cutover.test.ts`,
+ * `CutoverInterruption.test.ts`, `test/simulation/CutoverInterruptedAnywhere.test.ts`.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Machine from "../domain/cutover/CutoverMachine.ts"
+import * as Preflight from "../domain/cutover/Preflight.ts"
 import * as Command from "../domain/encryption/Command.ts"
 import {
-  CutoverInFlight,
   CutoverOutcomeUnknown,
   DrainTimedOut,
-  EncryptionNotBootstrapped,
-  RaftDekChanged,
-  StorageEnvelopeNotEnabled
+  RaftDekChanged
 } from "../domain/encryption/Errors.ts"
-import { LeaderNotReady, NotLeader } from "../domain/engine/Errors.ts"
+import { LeaderNotReady } from "../domain/engine/Errors.ts"
 import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
-import type { KeyId, Term } from "../domain/Ids.ts"
+import type { LogIndex, Term } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate } from "../services/CapabilityGate.ts"
@@ -31,18 +31,13 @@ import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
 
-/** What the preflight has found. */
-interface Preflight {
-  readonly term: Term
-  readonly raftKeyId: KeyId
-}
+/** Names a run, and tells its caller. */
+type Answered = Deferred.Deferred<Machine.CutoverAnswer>
 
-type Ended = Deferred.Deferred<Machine.CutoverEnd>
-
-/** The machine of this node, its actions carried out, and the end of the run it is in. */
+/** The machine of this node, its actions carried out, and the run it is in. */
 class CutoverRun {
   state: Machine.CutoverState = Machine.idle
-  private ended: Ended | undefined
+  private current: Answered | undefined
   private readonly barrier: QuiescenceBarrier["Service"]
   private readonly wrapFlag: WrapFlag["Service"]
 
@@ -51,29 +46,26 @@ class CutoverRun {
     this.wrapFlag = wrapFlag
   }
 
-  begin(term: Term, ended: Ended): void {
-    invariant(this.ended === undefined, "one run at a time")
-    this.ended = ended
-    this.dispatch(ended, { _tag: "Started", term })
+  begin(term: Term, run: Answered): void {
+    invariant(this.current === undefined, "one run at a time")
+    this.current = run
+    this.dispatch(run, { _tag: "Started", term })
   }
 
-  /**
-   * An event of one run; what comes after its end concerns no later run. `ProposeMarker` is carried
-   * out by the program, if {@link isAppending} then.
-   */
-  dispatch(run: Ended, event: Machine.CutoverEvent): void {
-    if (this.ended !== run) return
-    const transition = Machine.transition(this.state, event)
-    this.state = transition.state
-    for (const action of transition.actions) this.carryOut(action)
+  /** An event of one run; what comes after its end concerns no later run. */
+  dispatch(run: Answered, event: Machine.CutoverEvent): void {
+    if (this.current !== run) return
+    const { actions, state } = Machine.transition(this.state, event)
+    this.state = state
+    for (const action of actions) this.carryOut(run, action)
   }
 
   /** Is this the run in hand, and its marker to be proposed? */
-  isAppending(run: Ended): boolean {
-    return this.ended === run && this.state._tag === "Appending"
+  isAppending(run: Answered): boolean {
+    return this.current === run && this.state._tag === "Appending"
   }
 
-  markerEvent(run: Ended, event: ProposalEvent): void {
+  markerEvent(run: Answered, event: ProposalEvent): void {
     if (event._tag === "Applied") {
       this.dispatch(run, { _tag: "MarkerApplied", outcome: markerOutcomeOf(event) })
     } else {
@@ -81,7 +73,7 @@ class CutoverRun {
     }
   }
 
-  private carryOut(action: Machine.CutoverAction): void {
+  private carryOut(run: Answered, action: Machine.CutoverAction): void {
     switch (action._tag) {
       case "CloseBarrier":
         return this.barrier.close()
@@ -90,13 +82,13 @@ class CutoverRun {
       case "SetWrapFlag":
         return this.wrapFlag.set("cutoverProgram")
       case "ProposeMarker":
+        // By the program, once it has seen `isAppending`.
         return
-      case "End": {
-        const { ended } = this
-        invariant(ended !== undefined, "a run that ends has begun")
-        this.ended = undefined
-        Deferred.doneUnsafe(ended, Exit.succeed(action.end))
-      }
+      case "End":
+        this.current = undefined
+        return
+      case "Answer":
+        Deferred.doneUnsafe(run, Exit.succeed(action.answer))
     }
   }
 }
@@ -105,22 +97,35 @@ const make = Effect.gen(function* () {
   const applier = yield* Applier
   const barrier = yield* QuiescenceBarrier
   const engine = yield* RaftEngine
-  const config = yield* NodeConfig
+  const { drainTimeoutMillis } = yield* NodeConfig
   const run = new CutoverRun(barrier, yield* WrapFlag)
-  const preflight = yield* makePreflight(run)
-  const steps = yield* makeSteps(run)
+  const facts = (): Preflight.Facts => ({
+    state: run.state,
+    intake: engine.intake(),
+    sidecar: applier.sidecar,
+    markerCounts: engine.markerCounts()
+  })
+  const preflight = yield* makePreflight(facts)
+  const steps = yield* makeSteps(run, facts)
 
   const enableRaftEnvelope = Effect.gen(function* () {
-    const ready = yield* preflight
-    if (ready === undefined) return wasAlreadyActive(applier)
-    return yield* resultOf(yield* steps(ready), { barrier, engine, config })
+    const decision = yield* preflight
+    if (decision._tag === "AlreadyActive") return wasAlreadyActive(decision.cutoverIndex)
+    const ended = yield* steps(decision)
+    if (ended._tag === "AlreadyActive") return wasAlreadyActive(ended.cutoverIndex)
+    const barrierClosedMillis = barrier.closedMillis() ?? 0
+    return yield* resultOf(ended, { barrierClosedMillis, drainTimeoutMillis })
   })
   return Cutover.of({ enableRaftEnvelope, state: () => run.state })
 })
 
-/** Everything that can refuse without a side effect, in the order of SPEC §12. */
-const makePreflight = Effect.fnUntraced(function* (run: CutoverRun) {
-  const applier = yield* Applier
+type Accepted = Exclude<Preflight.Decision, { readonly _tag: "Refused" }>
+
+const accepted = (decision: Preflight.Decision): Effect.Effect<Accepted, Preflight.Refusal> =>
+  decision._tag === "Refused" ? Effect.fail(decision.refusal) : Effect.succeed(decision)
+
+/** Everything that can refuse without a side effect, then what takes time: gate and registration. */
+const makePreflight = Effect.fnUntraced(function* (facts: () => Preflight.Facts) {
   const engine = yield* RaftEngine
   const gate = yield* CapabilityGate
   const { registrationTimeoutMillis } = yield* NodeConfig
@@ -129,115 +134,134 @@ const makePreflight = Effect.fnUntraced(function* (run: CutoverRun) {
     orElse: () => Effect.fail(new LeaderNotReady({ awaits: "registration" }))
   })
   return Effect.gen(function* () {
-    if (Machine.isInFlight(run.state)) return yield* new CutoverInFlight({})
-    const intake = engine.intake()
-    if (intake._tag === "Shut") return yield* Effect.fail(intake.reason)
-    const { active, raftEnvelopeCutoverIndex, storageEnvelopeIndex } = applier.sidecar
-    if (raftEnvelopeCutoverIndex !== 0) return undefined
-    if (active.raft === 0) return yield* new EncryptionNotBootstrapped({})
-    if (storageEnvelopeIndex === 0) return yield* new StorageEnvelopeNotEnabled({})
-    yield* gate.check
-    yield* registered
-    return { term: intake.term, raftKeyId: active.raft }
+    const decision = yield* accepted(Preflight.decide(facts()))
+    if (decision._tag === "Ready") {
+      yield* gate.check
+      yield* registered
+    }
+    return decision
   })
 })
 
-/** The steps of SPEC §12, from closing the barrier to the end of the run. */
-const makeSteps = Effect.fnUntraced(function* (run: CutoverRun) {
+/**
+ * The steps of SPEC §12, from closing the barrier to what the caller is told. Every wait is
+ * interruptible, and whoever is interrupted there says so to the machine; nothing else is.
+ */
+const makeSteps = Effect.fnUntraced(function* (run: CutoverRun, facts: () => Preflight.Facts) {
   const barrier = yield* QuiescenceBarrier
-  const engine = yield* RaftEngine
   const { cutoverTimeoutMillis, drainTimeoutMillis } = yield* NodeConfig
+  const proposeMarker = yield* makeProposeMarker(run)
 
-  /** Step 2. Freely interruptible: whatever ends the wait before the marker opens the barrier. */
-  const drained = (ended: Ended) =>
-    barrier.drained.pipe(
-      Effect.timeoutOrElse({
-        duration: drainTimeoutMillis,
-        orElse: () => Effect.sync(() => run.dispatch(ended, { _tag: "DrainTimedOut" }))
-      }),
-      Effect.onInterrupt(() => Effect.sync(() => run.dispatch(ended, { _tag: "Interrupted" })))
+  /** Step 2. */
+  const drained = (answered: Answered) =>
+    Effect.timeoutOrElse(barrier.drained, {
+      duration: drainTimeoutMillis,
+      orElse: () => Effect.sync(() => run.dispatch(answered, { _tag: "DrainTimedOut" }))
+    })
+  /** Step 4, as long as the caller may wait for it. */
+  const answer = (answered: Answered) =>
+    Effect.timeoutOrElse(Deferred.await(answered), {
+      duration: cutoverTimeoutMillis,
+      orElse: () => {
+        run.dispatch(answered, { _tag: "CallerTimedOut" })
+        return Deferred.await(answered)
+      }
+    })
+  return (ready: Preflight.Ready) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        // The check and the start are one turn: another caller may have come since the preflight.
+        const now = yield* accepted(Preflight.decideAgain(ready, facts()))
+        if (now._tag === "AlreadyActive") return now
+        const answered: Answered = Deferred.makeUnsafe()
+        const left = Effect.sync(() => run.dispatch(answered, { _tag: "CallerLeft" }))
+        // Outside `restore`: an interruption that is already here ends the wait before it begins.
+        const waiting = <A>(wait: Effect.Effect<A>) => Effect.onInterrupt(restore(wait), () => left)
+        run.begin(ready.term, answered)
+        yield* waiting(drained(answered))
+        run.dispatch(answered, { _tag: "Drained" })
+        if (run.isAppending(answered)) yield* proposeMarker(ready, answered)
+        return yield* waiting(answer(answered))
+      })
     )
-  /** Step 3. Uninterruptible, so that the machine learns whether the marker is in the log. */
-  const proposeMarker = ({ raftKeyId, term }: Preflight, ended: Ended) =>
-    Effect.match(
-      engine.propose({
+})
+
+/**
+ * Step 3: hands the marker to the engine and returns. A fibre of its own, so that the machine learns
+ * whether the marker is in the log whatever becomes of the caller, and the caller waits for no disk.
+ * It ends in any case: the engine answers everybody, at the latest when it stops.
+ */
+const makeProposeMarker = Effect.fnUntraced(function* (run: CutoverRun) {
+  const engine = yield* RaftEngine
+  return ({ raftKeyId, term }: Preflight.Ready, answered: Answered) =>
+    Effect.suspend(() => {
+      // Of a node that stops with the marker in hand nobody knows; of one that had stopped, we do.
+      const intake = engine.intake()
+      if (intake._tag === "Shut") {
+        run.dispatch(answered, { _tag: "MarkerRefused", rejection: intake.reason })
+        return Effect.void
+      }
+      const proposed = engine.propose({
         body: Command.encode({ _tag: "EnableRaftEnvelope", raftKeyId }),
         term,
         toBeSealed: false,
-        onEvent: (event) => run.markerEvent(ended, event)
-      }),
-      {
-        onSuccess: ({ index }) => run.dispatch(ended, { _tag: "MarkerAppended", index }),
-        // Of a node that stopped at this moment nobody knows whether the marker is in its log.
-        onFailure: ({ _tag }) =>
-          run.dispatch(ended, { _tag: _tag === "NodeStopped" ? "TermLeft" : "MarkerRefused" })
-      }
-    )
-  return (ready: Preflight) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const ended: Ended = yield* Deferred.make<Machine.CutoverEnd>()
-        // The check and the start are one turn: another caller may have come since the preflight.
-        const isLate = Machine.isInFlight(run.state) || engine.markerCounts()
-        if (isLate) return yield* new CutoverInFlight({})
-        run.begin(ready.term, ended)
-        yield* restore(drained(ended))
-        run.dispatch(ended, { _tag: "Drained" })
-        if (run.isAppending(ended)) yield* proposeMarker(ready, ended)
-        return yield* restore(Deferred.await(ended)).pipe(
-          Effect.timeoutOrElse({
-            duration: cutoverTimeoutMillis,
-            orElse: () => Effect.fail(new CutoverOutcomeUnknown({}))
-          })
-        )
+        onEvent: (event) => run.markerEvent(answered, event)
       })
-    )
+      const told = Effect.match(proposed, {
+        onSuccess: ({ index }) => run.dispatch(answered, { _tag: "MarkerAppended", index }),
+        onFailure: (rejection) =>
+          run.dispatch(
+            answered,
+            rejection._tag === "NodeStopped"
+              ? { _tag: "TermLeft" }
+              : { _tag: "MarkerRefused", rejection }
+          )
+      })
+      return Effect.asVoid(Effect.forkDetach(told, { startImmediately: true }))
+    })
 })
 
 function markerOutcomeOf(
   event: ProposalEvent & { readonly _tag: "Applied" }
 ): Machine.MarkerOutcome {
-  const { outcome } = event
+  const { outcome, position } = event
   invariant(outcome._tag === "Encryption", "a marker has the outcome of an encryption command")
-  return outcome.outcome._tag === "Applied"
-    ? { _tag: "CutOver", cutoverIndex: event.position.index }
-    : { _tag: "Stale" }
+  switch (outcome.outcome._tag) {
+    case "Applied":
+      return { _tag: "CutOver", cutoverIndex: position.index }
+    case "AlreadyActive":
+      return { _tag: "CutOver", cutoverIndex: outcome.outcome.index }
+    default:
+      invariant(outcome.outcome._tag === "Stale", "a phase that was reached is never left")
+      return { _tag: "Stale" }
+  }
 }
 
-const wasAlreadyActive = (applier: Applier["Service"]): CutoverDone => ({
-  cutoverIndex: applier.sidecar.raftEnvelopeCutoverIndex,
+const wasAlreadyActive = (cutoverIndex: LogIndex): CutoverDone => ({
+  cutoverIndex,
   wasAlreadyActive: true,
   barrierClosedMillis: 0
 })
 
-interface Context {
-  readonly barrier: QuiescenceBarrier["Service"]
-  readonly engine: RaftEngine["Service"]
-  readonly config: NodeConfig["Service"]
-}
-
 /** What the caller is told. */
 function resultOf(
-  end: Machine.CutoverEnd,
-  { barrier, config, engine }: Context
+  answer: Machine.CutoverAnswer,
+  known: { readonly barrierClosedMillis: number; readonly drainTimeoutMillis: number }
 ): Effect.Effect<CutoverDone, CutoverFailure> {
-  switch (end._tag) {
-    case "CutOver":
-      return Effect.succeed({
-        cutoverIndex: end.cutoverIndex,
-        wasAlreadyActive: false,
-        barrierClosedMillis: barrier.closedMillis() ?? 0
-      })
+  const { barrierClosedMillis, drainTimeoutMillis } = known
+  switch (answer._tag) {
+    case "CutOver": {
+      const { cutoverIndex } = answer
+      return Effect.succeed({ cutoverIndex, wasAlreadyActive: false, barrierClosedMillis })
+    }
     case "RaftDekChanged":
       return Effect.fail(new RaftDekChanged({}))
     case "DrainTimedOut":
-      return Effect.fail(new DrainTimedOut({ timeoutMillis: config.drainTimeoutMillis }))
+      return Effect.fail(new DrainTimedOut({ timeoutMillis: drainTimeoutMillis }))
     case "MarkerRefused":
-      return Effect.fail(new NotLeader({ leader: engine.status().leader }))
-    case "TermLeft":
+      return Effect.fail(answer.rejection)
+    case "OutcomeUnknown":
       return Effect.fail(new CutoverOutcomeUnknown({}))
-    case "Interrupted":
-      return Effect.interrupt
   }
 }
 

@@ -1,16 +1,19 @@
 import { describe, expect, it } from "vitest"
 import * as Machine from "../../../src/domain/cutover/CutoverMachine.ts"
+import { NotLeader } from "../../../src/domain/engine/Errors.ts"
 import type { LogIndex, Term } from "../../../src/domain/Ids.ts"
 
 const term = 3 as Term
 const index = 9 as LogIndex
+const rejection = new NotLeader({ leader: undefined })
 
 const events: ReadonlyArray<Machine.CutoverEvent> = [
   { _tag: "Started", term },
   { _tag: "Drained" },
   { _tag: "DrainTimedOut" },
-  { _tag: "Interrupted" },
-  { _tag: "MarkerRefused" },
+  { _tag: "CallerLeft" },
+  { _tag: "CallerTimedOut" },
+  { _tag: "MarkerRefused", rejection },
   { _tag: "MarkerAppended", index },
   { _tag: "MarkerApplied", outcome: { _tag: "CutOver", cutoverIndex: index } },
   { _tag: "MarkerApplied", outcome: { _tag: "Stale" } },
@@ -79,8 +82,17 @@ function brokenRule({ actions, event, from, to }: Step): string | undefined {
   }
   const ends = actions.filter((action) => action._tag === "End").length
   const isEnd = from.state._tag !== "Idle" && to.state._tag === "Idle"
-  return ends === (isEnd ? 1 : 0) ? undefined : "ended not exactly once"
+  if (ends !== (isEnd ? 1 : 0)) return "ended not exactly once"
+  const answers = actions.filter((action) => action._tag === "Answer").length
+  const isNoMore = isAwaited(from.state) && !isAwaited(to.state)
+  return answers === (isNoMore && event._tag !== "CallerLeft" ? 1 : 0)
+    ? undefined
+    : "a caller who waits is told not exactly once"
 }
+
+const isAwaited = (state: Machine.CutoverState): boolean =>
+  state._tag === "Draining" ||
+  (Machine.mayBeInLog(state) && "isAwaited" in state && state.isAwaited)
 
 describe("the cutover machine (SPEC §12)", () => {
   it("keeps the release rule in every reachable state", () => {
@@ -89,8 +101,8 @@ describe("the cutover machine (SPEC §12)", () => {
       steps += 1
       expect(brokenRule(step), step.to.path.join(" → ")).toBeUndefined()
     })
-    expect(states).toBe(8)
-    expect(steps).toBe(8 * events.length)
+    expect(states).toBe(12)
+    expect(steps).toBe(12 * events.length)
   })
 
   it("can always end: no state is without a way back to idle", () => {
@@ -104,10 +116,10 @@ describe("the cutover machine (SPEC §12)", () => {
 
   it("a planted release on interruption after the marker is found", () => {
     const planted: typeof Machine.transition = (state, event) =>
-      Machine.mayBeInLog(state) && event._tag === "Interrupted"
+      Machine.mayBeInLog(state) && event._tag === "CallerLeft"
         ? {
             state: Machine.idle,
-            actions: [{ _tag: "OpenBarrier" }, { _tag: "End", end: { _tag: "Interrupted" } }]
+            actions: [{ _tag: "End", end: { _tag: "CallerLeft" } }, { _tag: "OpenBarrier" }]
           }
         : Machine.transition(state, event)
     const broken = new Set<string>()
@@ -118,13 +130,17 @@ describe("the cutover machine (SPEC §12)", () => {
     expect([...broken]).toEqual(["opened early"])
   })
 
-  it("interrupts, time-outs and drains before the marker open the barrier and say why", () => {
+  it("a time-out or a caller that leaves before the marker opens the barrier, and nothing else", () => {
     const draining: Machine.CutoverState = { _tag: "Draining", term }
-    for (const _tag of ["DrainTimedOut", "Interrupted", "TermLeft"] as const) {
-      expect(Machine.transition(draining, { _tag })).toEqual({
-        state: Machine.idle,
-        actions: [{ _tag: "OpenBarrier" }, { _tag: "End", end: { _tag } }]
-      })
-    }
+    const open = { _tag: "OpenBarrier" }
+    const timedOut = { _tag: "DrainTimedOut" } as const
+    expect(Machine.transition(draining, timedOut)).toEqual({
+      state: Machine.idle,
+      actions: [{ _tag: "End", end: timedOut }, open, { _tag: "Answer", answer: timedOut }]
+    })
+    expect(Machine.transition(draining, { _tag: "CallerLeft" })).toEqual({
+      state: Machine.idle,
+      actions: [{ _tag: "End", end: { _tag: "CallerLeft" } }, open]
+    })
   })
 })
