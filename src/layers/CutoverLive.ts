@@ -29,7 +29,9 @@ import { Cutover, type CutoverDone, type CutoverFailure } from "../services/Cuto
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
+import { Telemetry } from "../services/Telemetry.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
+import { CutoverReport } from "./CutoverReport.ts"
 
 /** Names a run, and tells its caller. */
 type Answered = Deferred.Deferred<Machine.CutoverAnswer>
@@ -40,10 +42,16 @@ class CutoverRun {
   private current: Answered | undefined
   private readonly barrier: QuiescenceBarrier["Service"]
   private readonly wrapFlag: WrapFlag["Service"]
+  private readonly report: CutoverReport
 
-  constructor(barrier: QuiescenceBarrier["Service"], wrapFlag: WrapFlag["Service"]) {
-    this.barrier = barrier
-    this.wrapFlag = wrapFlag
+  constructor(parts: {
+    readonly barrier: QuiescenceBarrier["Service"]
+    readonly wrapFlag: WrapFlag["Service"]
+    readonly report: CutoverReport
+  }) {
+    this.barrier = parts.barrier
+    this.wrapFlag = parts.wrapFlag
+    this.report = parts.report
   }
 
   begin(term: Term, run: Answered): void {
@@ -56,6 +64,7 @@ class CutoverRun {
   dispatch(run: Answered, event: Machine.CutoverEvent): void {
     if (this.current !== run) return
     const { actions, state } = Machine.transition(this.state, event)
+    this.report.moved(this.state, state)
     this.state = state
     for (const action of actions) this.carryOut(run, action)
   }
@@ -86,7 +95,7 @@ class CutoverRun {
         return
       case "End":
         this.current = undefined
-        return
+        return this.report.ended(action.end)
       case "Answer":
         Deferred.doneUnsafe(run, Exit.succeed(action.answer))
     }
@@ -98,7 +107,8 @@ const make = Effect.gen(function* () {
   const barrier = yield* QuiescenceBarrier
   const engine = yield* RaftEngine
   const { drainTimeoutMillis } = yield* NodeConfig
-  const run = new CutoverRun(barrier, yield* WrapFlag)
+  const report = new CutoverReport(barrier, yield* Telemetry)
+  const run = new CutoverRun({ barrier, wrapFlag: yield* WrapFlag, report })
   const facts = (): Preflight.Facts => ({
     state: run.state,
     intake: engine.intake(),
@@ -109,7 +119,9 @@ const make = Effect.gen(function* () {
   const steps = yield* makeSteps(run, facts)
 
   const enableRaftEnvelope = Effect.gen(function* () {
-    const decision = yield* preflight
+    const decision = yield* Effect.tapError(preflight, (refusal) =>
+      Effect.sync(() => report.refused(refusal))
+    )
     if (decision._tag === "AlreadyActive") return wasAlreadyActive(decision.cutoverIndex)
     const ended = yield* steps(decision)
     if (ended._tag === "AlreadyActive") return wasAlreadyActive(ended.cutoverIndex)

@@ -51,6 +51,7 @@ const make = Effect.gen(function* () {
     },
     drained: until(Barrier.isDrained),
     opened: until(({ isClosed }) => !isClosed),
+    closedForMillis: () => (closedAt === undefined ? undefined : now() - closedAt),
     closedMillis: () => closedMillis
   })
 })

@@ -27,6 +27,8 @@ export class QuiescenceBarrier extends Context.Service<
     readonly drained: Effect.Effect<void>
     /** Returns once the barrier is open. */
     readonly opened: Effect.Effect<void>
+    /** How long it has been closed by now, in milliseconds; `undefined` while it is open. */
+    readonly closedForMillis: () => number | undefined
     /** How long the barrier was closed last, in milliseconds; `undefined` if it never was. */
     readonly closedMillis: () => number | undefined
   }

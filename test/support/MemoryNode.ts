@@ -44,7 +44,8 @@ export const memoryNode = (options: MemoryNodeOptions) =>
   }).pipe(
     Layer.provide(options.kek ?? kek()),
     Layer.provideMerge(csprng(options.seed ?? 1)),
-    Layer.provideMerge(NodeConfigLive.layer(options.settings))
+    Layer.provideMerge(NodeConfigLive.layer(options.settings)),
+    Layer.provide(Logger.layer(options.loggers ?? []))
   )
 
 /** The same for another state machine, which it requires. */

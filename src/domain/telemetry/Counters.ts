@@ -35,9 +35,9 @@ export type EnvelopeKind = "raft" | "storage"
 
 /** How a run of the cutover ended: the tags of `CutoverMachine.CutoverEnd`. */
 export type CutoverEndTag =
+  | "CallerLeft"
   | "CutOver"
   | "DrainTimedOut"
-  | "Interrupted"
   | "MarkerRefused"
   | "RaftDekChanged"
   | "TermLeft"
@@ -97,11 +97,13 @@ export class Counters {
   nonceWriteCount = 0
   /** Times this node has become leader. */
   leadershipsGained = 0
+  /** For how long cutovers have held user requests off, in all. */
+  barrierClosedSeconds = 0
   /** Runs of the cutover on this node, by their end. */
   readonly cutovers: Record<CutoverEndTag, number> = {
+    CallerLeft: 0,
     CutOver: 0,
     DrainTimedOut: 0,
-    Interrupted: 0,
     MarkerRefused: 0,
     RaftDekChanged: 0,
     TermLeft: 0

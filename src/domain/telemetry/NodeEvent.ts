@@ -41,7 +41,7 @@ export type NodeEvent =
       readonly index: LogIndex
       readonly afterMillis: number
     }
-  /** The barrier is open again. */
+  /** The barrier opens again. */
   | {
       readonly _tag: "CutoverEnded"
       readonly end: CutoverEndTag
@@ -87,7 +87,7 @@ const lines: Record<NodeEventTag, Line> = {
   CutoverStarted: { severity: "Info", message: "cutover: barrier closed" },
   CutoverDrained: { severity: "Info", message: "cutover: drained" },
   MarkerAppended: { severity: "Info", message: "cutover: marker appended" },
-  CutoverEnded: { severity: "Info", message: "cutover: barrier opened" },
+  CutoverEnded: { severity: "Info", message: "cutover: ended, the barrier opens" },
   CutoverRefused: { severity: "Warn", message: "cutover refused" },
   LogSyncSlow: { severity: "Warn", message: "a write to the log was slow; check the disk" },
   SpaceBelowMark: { severity: "Error", message: "free space is low: writes are refused" },
