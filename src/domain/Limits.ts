@@ -22,6 +22,11 @@ export const requestBytesMax = 4 * mebibyte
 export const transactionOperationsMax = 128
 /** Entries one range answers; the rest is asked for with the continuation. */
 export const rangeEntriesMax = 10_000
+/**
+ * Bytes of keys and values in one answer: a range stops before it passes this, a transaction that
+ * would is refused. How it relates to a message on the wire is asserted in `api/SealogApi`.
+ */
+export const answerBytesMax = 4 * mebibyte
 /** Bytes of a key that LMDB accepts with the page sizes in use. */
 export const lmdbKeyBytesMax = 1978
 
@@ -59,6 +64,10 @@ invariant(keyBytesMax <= 0xffff, "a key's length fits in 2 bytes")
 invariant(
   keyBytesMax + valueBytesMax + kibibyte <= requestBytesMax,
   "a put of the largest key and value fits in a request"
+)
+invariant(
+  keyBytesMax + valueBytesMax <= answerBytesMax,
+  "an answer has room for the largest key and value, so that every range gets on"
 )
 invariant(
   requestBytesMax + proposalOverheadBytes + kibibyte <= entryDataBytesMax,

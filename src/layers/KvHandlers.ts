@@ -22,7 +22,9 @@ export const layer = KvApi.toLayer(
       KvGet: ({ key, stale }) =>
         serve(duringCutover(store.get(key, { stale }))).pipe(
           Effect.map((found) => (found === undefined ? {} : { found }))
-        )
+        ),
+      KvRange: (range) => serve(duringCutover(store.range(range))),
+      KvTxn: (txn) => serve(duringCutover(store.txn(txn)))
     })
   })
 )

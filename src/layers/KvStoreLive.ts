@@ -1,14 +1,20 @@
-/** The KV store in process: requests through the coordinator, reads after a read index (SPEC §7). */
+/**
+ * The KV store in process: its requests and queries in the machine's bytes (SPEC §7).
+ *
+ * What is beyond the limits is refused here, before anything is proposed: at apply it would halt the
+ * node. Proof: `test/layers/KvStore.test.ts`, `test/layers/Node.test.ts`.
+ */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { invariant } from "../domain/Invariant.ts"
 import * as Command from "../domain/kv/Command.ts"
-import { KeyEmpty, KeyTooLarge, ValueTooLarge } from "../domain/kv/Errors.ts"
+import { AnswerTooLarge } from "../domain/kv/Errors.ts"
 import * as KvResult from "../domain/kv/Result.ts"
+import * as Txn from "../domain/kv/Txn.ts"
 import * as Limits from "../domain/Limits.ts"
 import { Coordinator } from "../services/Coordinator.ts"
-import { type KvRefusal, KvStore } from "../services/KvStore.ts"
+import { type KvReadFailure, KvStore, type RangePage } from "../services/KvStore.ts"
 import * as ReplicaLive from "./ReplicaLive.ts"
 
 const make = Effect.gen(function* () {
@@ -17,49 +23,75 @@ const make = Effect.gen(function* () {
 
   const request = (command: Command.Command) =>
     Effect.map(coordinator.propose(Command.encode(command)), decoded)
+  const read = (query: Command.Command, options?: { readonly stale?: boolean | undefined }) =>
+    Effect.map(replica.read(Command.encode(query), options), decoded)
 
   return KvStore.of({
     put: (key, value) =>
-      checked(key, value, () =>
+      unlessRefused(Command.putRefusalOf({ key, value }), () =>
         Effect.map(request({ _tag: "Put", key, value }), (result) => {
           invariant(result._tag === "Written", "a put answers what it has written")
           return { revision: result.revision }
         })
       ),
     delete: (key) =>
-      checked(key, undefined, () =>
+      unlessRefused(Txn.keyRefusalOf(key), () =>
         Effect.map(request({ _tag: "Delete", key }), (result) => {
           invariant(result._tag === "Deleted", "a delete answers what it has deleted")
           return { revision: result.revision, deleted: result.deleted }
         })
       ),
     get: (key, options) =>
-      checked(key, undefined, () =>
-        Effect.map(replica.read(Command.encode({ _tag: "Get", key }), options), (answer) => {
-          const result = decoded(answer)
-          return result._tag === "Found" ? result.found : undefined
-        })
+      unlessRefused(Txn.keyRefusalOf(key), () =>
+        Effect.map(read({ _tag: "Get", key }, options), (result) =>
+          result._tag === "Found" ? result.found : undefined
+        )
+      ),
+    range: ({ continuation, limit, span, stale }) => {
+      const range: Command.Range = { _tag: "Range", span, limit, continuation }
+      return unlessRefused(Command.rangeRefusalOf(range), () =>
+        Effect.map(read(range, { stale }), pageOf)
       )
+    },
+    txn: ({ compares, onFailure, onSuccess }) => {
+      const txn: Txn.Txn = { _tag: "Txn", compares, onSuccess, onFailure }
+      return unlessRefused(Command.txnRefusalOf(txn), () => {
+        const result: Effect.Effect<KvResult.KvResult, KvReadFailure> = Txn.isReadOnly(txn)
+          ? read(txn)
+          : request(txn)
+        return Effect.flatMap(result, doneOf)
+      })
+    }
   })
 })
 
 const decoded = (bytes: Uint8Array): KvResult.KvResult => Result.getOrThrow(KvResult.decode(bytes))
 
-/** Refuses what is beyond the limits before anything is proposed. */
-function checked<A, E>(
-  key: Uint8Array,
-  value: Uint8Array | undefined,
-  andThen: () => Effect.Effect<A, E>
-): Effect.Effect<A, E | KvRefusal> {
-  const { keyBytesMax, valueBytesMax } = Limits
-  if (key.length === 0) return Effect.fail(new KeyEmpty({}))
-  if (key.length > keyBytesMax) {
-    return Effect.fail(new KeyTooLarge({ bytes: key.length, bytesMax: keyBytesMax }))
-  }
-  if (value !== undefined && value.length > valueBytesMax) {
-    return Effect.fail(new ValueTooLarge({ bytes: value.length, bytesMax: valueBytesMax }))
-  }
-  return Effect.suspend(andThen)
+function pageOf(result: KvResult.KvResult): RangePage {
+  invariant(result._tag === "Entries", "a range answers entries")
+  const { entries, isComplete, revision } = result
+  if (isComplete) return { entries, revision }
+  const last = entries.at(-1)
+  invariant(last !== undefined, "a page that is not the last has entries")
+  return { entries, revision, continuation: last.key }
 }
+
+function doneOf(
+  result: KvResult.KvResult
+): Effect.Effect<Omit<KvResult.TxnDone, "_tag">, AnswerTooLarge> {
+  if (result._tag === "AnswerTooLarge") {
+    return Effect.fail(new AnswerTooLarge({ bytesMax: Limits.answerBytesMax }))
+  }
+  invariant(result._tag === "TxnDone", "a transaction answers that it is done")
+  const { results, revision, succeeded } = result
+  return Effect.succeed({ succeeded, revision, results })
+}
+
+/** Nothing is proposed, or read, if there is a refusal. */
+const unlessRefused = <Refusal, A, E>(
+  refusal: Refusal | undefined,
+  andThen: () => Effect.Effect<A, E>
+): Effect.Effect<A, E | Refusal> =>
+  refusal === undefined ? Effect.suspend(andThen) : Effect.fail(refusal)
 
 export const layer = Layer.effect(KvStore, make)

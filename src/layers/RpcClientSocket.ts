@@ -17,8 +17,9 @@ import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import { ConnectionLost, EndpointUnreachable, RequestDied } from "../domain/api/Errors.ts"
 import { frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
-import * as Kv from "../domain/kv/Errors.ts"
-import * as Limits from "../domain/Limits.ts"
+import * as Command from "../domain/kv/Command.ts"
+import * as Txn from "../domain/kv/Txn.ts"
+import type { RangeOptions, TxnOptions } from "../services/KvStore.ts"
 
 /** How long a connection may take to open. */
 const connectMillisMax = 3_000
@@ -67,48 +68,47 @@ type Rpc = RpcClient.FromGroup<typeof SealogApi, RpcClientError>
 
 const clientOf = (rpc: Rpc, endpoint: string) => {
   const answered = answering(endpoint)
+  /** Sends nothing if there is a refusal: a request that is too large would spoil the connection. */
+  const sent = <Refusal, A, E, R>(
+    refusal: Refusal | undefined,
+    call: () => Effect.Effect<A, E | RpcClientError, R>
+  ) => (refusal === undefined ? answered(Effect.suspend(call)) : Effect.fail(refusal))
   const bytesOf = (text: string | Uint8Array) =>
     typeof text === "string" ? new TextEncoder().encode(text) : text
   return {
     endpoint,
-    put: (keyText: string | Uint8Array, valueText: string | Uint8Array) =>
-      Effect.gen(function* () {
-        const key = yield* checkedKey(bytesOf(keyText))
-        const value = yield* checkedValue(bytesOf(valueText))
-        return yield* answered(rpc.KvPut({ key, value }))
-      }),
-    delete: (keyText: string | Uint8Array) =>
-      Effect.gen(function* () {
-        const key = yield* checkedKey(bytesOf(keyText))
-        return yield* answered(rpc.KvDelete({ key }))
-      }),
+    put: (keyText: string | Uint8Array, valueText: string | Uint8Array) => {
+      const write = { key: bytesOf(keyText), value: bytesOf(valueText) }
+      return sent(Command.putRefusalOf(write), () => rpc.KvPut(write))
+    },
+    delete: (keyText: string | Uint8Array) => {
+      const key = bytesOf(keyText)
+      return sent(Txn.keyRefusalOf(key), () => rpc.KvDelete({ key }))
+    },
     /** `undefined` if there is no such key. Linearizable unless `stale`. */
     get: (
       keyText: string | Uint8Array,
       { stale }: { readonly stale: boolean } = { stale: false }
-    ) =>
-      Effect.gen(function* () {
-        const key = yield* checkedKey(bytesOf(keyText))
-        const { found } = yield* answered(rpc.KvGet({ key, stale }))
-        return found
-      }),
+    ) => {
+      const key = bytesOf(keyText)
+      const answer = sent(Txn.keyRefusalOf(key), () => rpc.KvGet({ key, stale }))
+      return Effect.map(answer, ({ found }) => found)
+    },
+    /** One page; go on with its continuation, if it has one. Linearizable unless `stale`. */
+    range: ({ continuation, limit, span, stale = false }: RangeOptions) => {
+      const query = { span, limit, stale }
+      return sent(Command.rangeRefusalOf({ span, limit, continuation }), () =>
+        rpc.KvRange(continuation === undefined ? query : { ...query, continuation })
+      )
+    },
+    txn: (txn: TxnOptions) =>
+      sent(Command.txnRefusalOf({ _tag: "Txn", ...txn }), () => rpc.KvTxn(txn)),
     status: answered(rpc.AdminStatus()),
     encryptionStatus: answered(rpc.EncryptionStatus()),
     enableStorageEnvelope: answered(rpc.EnableStorageEnvelope()),
     enableRaftEnvelope: answered(rpc.EnableRaftEnvelope())
   }
 }
-
-const checkedKey = (key: Uint8Array) => {
-  if (key.length === 0) return Effect.fail(new Kv.KeyEmpty({}))
-  if (key.length <= Limits.keyBytesMax) return Effect.succeed(key)
-  return Effect.fail(new Kv.KeyTooLarge({ bytes: key.length, bytesMax: Limits.keyBytesMax }))
-}
-
-const checkedValue = (value: Uint8Array) =>
-  value.length <= Limits.valueBytesMax
-    ? Effect.succeed(value)
-    : Effect.fail(new Kv.ValueTooLarge({ bytes: value.length, bytesMax: Limits.valueBytesMax }))
 
 /** Turns what the connection did to a call into typed failures. */
 const answering =

@@ -4,14 +4,41 @@ import type * as Effect from "effect/Effect"
 import type { NodeStopped } from "../domain/engine/Errors.ts"
 import type { Revision } from "../domain/Ids.ts"
 import type * as KvErrors from "../domain/kv/Errors.ts"
-import type { StoredValue } from "../domain/machine/ValueStore.ts"
+import type * as KvResult from "../domain/kv/Result.ts"
+import type { Span } from "../domain/kv/Span.ts"
+import type { Compare, Operation } from "../domain/kv/Txn.ts"
+import type { KeyedValue, StoredValue } from "../domain/machine/ValueStore.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 
-/** Refused before anything is proposed. */
-export type KvRefusal = KvErrors.KeyEmpty | KvErrors.KeyTooLarge | KvErrors.ValueTooLarge
+/** Beside its refusals, which come before anything is proposed. */
+export type KvReadFailure = ProposeFailure | KvErrors.ValueCorrupted | NodeStopped
 
-export type KvWriteFailure = ProposeFailure | KvRefusal
-export type KvReadFailure = ProposeFailure | KvRefusal | KvErrors.ValueCorrupted | NodeStopped
+export interface RangeOptions {
+  readonly span: Span
+  /** Entries, 1..10,000; fewer are answered where their bytes pass `Limits.answerBytesMax`. */
+  readonly limit: number
+  /** That of the page before; none for the first page. */
+  readonly continuation?: Uint8Array | undefined
+  readonly stale?: boolean | undefined
+}
+
+export interface RangePage {
+  readonly entries: ReadonlyArray<KeyedValue>
+  /**
+   * Of the store when this page was read. Each page is consistent in itself and linearizable; pages
+   * of one revision are of one moment, others may not be.
+   */
+  readonly revision: Revision
+  /** Absent if that was all, else what the next page goes on after: the last key of this one. */
+  readonly continuation?: Uint8Array
+}
+
+export interface TxnOptions {
+  /** If all hold `onSuccess` is done, else `onFailure`. At most 128, like each branch. */
+  readonly compares: ReadonlyArray<Compare>
+  readonly onSuccess: ReadonlyArray<Operation>
+  readonly onFailure: ReadonlyArray<Operation>
+}
 
 export class KvStore extends Context.Service<
   KvStore,
@@ -20,15 +47,32 @@ export class KvStore extends Context.Service<
     readonly put: (
       key: Uint8Array,
       value: Uint8Array
-    ) => Effect.Effect<{ readonly revision: Revision }, KvWriteFailure>
+    ) => Effect.Effect<{ readonly revision: Revision }, ProposeFailure | KvErrors.PutRefusal>
     /** `deleted` is false, and the revision unchanged, if there was no such key. */
     readonly delete: (
       key: Uint8Array
-    ) => Effect.Effect<{ readonly revision: Revision; readonly deleted: boolean }, KvWriteFailure>
+    ) => Effect.Effect<
+      { readonly revision: Revision; readonly deleted: boolean },
+      ProposeFailure | KvErrors.KeyRefusal
+    >
     /** Linearizable unless `stale`, which answers from this node's applied state at once. */
     readonly get: (
       key: Uint8Array,
       options?: { readonly stale?: boolean | undefined }
-    ) => Effect.Effect<StoredValue | undefined, KvReadFailure>
+    ) => Effect.Effect<StoredValue | undefined, KvReadFailure | KvErrors.KeyRefusal>
+    /** One page of the keys of a span, ascending. Linearizable unless `stale`. */
+    readonly range: (
+      options: RangeOptions
+    ) => Effect.Effect<RangePage, KvReadFailure | KvErrors.RangeRefusal>
+    /**
+     * Compares, then one of two branches, as one request with at most one revision. One that only
+     * reads is not proposed. `AnswerTooLarge`: its gets found too much, and nothing was changed.
+     */
+    readonly txn: (
+      options: TxnOptions
+    ) => Effect.Effect<
+      Omit<KvResult.TxnDone, "_tag">,
+      KvReadFailure | KvErrors.TxnRefusal | KvErrors.AnswerTooLarge
+    >
   }
 >()("sealog/KvStore") {}

@@ -52,7 +52,9 @@ const kvStore = (script: Script) =>
           if (deleted) revision = (revision + 1) as Revision
           return { revision, deleted }
         }),
-      get: (key) => Effect.sync(() => values.get(nameOf(key)))
+      get: (key) => Effect.sync(() => values.get(nameOf(key))),
+      range: () => Effect.die("ranges are tested against a node"),
+      txn: () => Effect.die("transactions are tested against a node")
     })
   })
 

@@ -7,21 +7,71 @@ import { Revision } from "../Ids.ts"
 import * as Kv from "../kv/Errors.ts"
 import { proposeFailures } from "./ProposeFailures.ts"
 
-/** Why a write is refused or its outcome is not known. */
-export const WriteFailure = Schema.Union([
-  ...proposeFailures,
-  Kv.KeyEmpty,
-  Kv.KeyTooLarge,
-  Kv.ValueTooLarge
-])
+const keyRefusals = [Kv.KeyEmpty, Kv.KeyTooLarge] as const
 
-export const ReadFailure = Schema.Union([WriteFailure, Kv.ValueCorrupted])
+/** Why a write is refused or its outcome is not known. */
+export const WriteFailure = Schema.Union([...proposeFailures, ...keyRefusals, Kv.ValueTooLarge])
+
+export const ReadFailure = Schema.Union([...proposeFailures, ...keyRefusals, Kv.ValueCorrupted])
+
+export const RangeFailure = Schema.Union([ReadFailure, Kv.RangeLimitOutOfRange])
+
+export const TxnFailure = Schema.Union([
+  WriteFailure,
+  Kv.TooManyOperations,
+  Kv.KeyRepeated,
+  Kv.RequestTooLarge,
+  Kv.AnswerTooLarge,
+  Kv.ValueCorrupted
+])
 
 export const FoundValue = Schema.Struct({
   value: Schema.Uint8Array,
   revision: Revision,
   createRevision: Revision
 })
+
+/** One entry of a range. */
+export const FoundEntry = Schema.Struct({ key: Schema.Uint8Array, ...FoundValue.fields })
+
+/** Without `until`: to the end of all keys. */
+export const Span = Schema.Union([
+  Schema.TaggedStruct("Between", {
+    from: Schema.Uint8Array,
+    until: Schema.UndefinedOr(Schema.Uint8Array)
+  }),
+  Schema.TaggedStruct("Prefix", { prefix: Schema.Uint8Array })
+])
+
+const Operator = Schema.Literals(["equal", "notEqual", "less", "greater"])
+
+export const Compare = Schema.Union([
+  Schema.TaggedStruct("Exists", { key: Schema.Uint8Array, exists: Schema.Boolean }),
+  Schema.TaggedStruct("Revision", {
+    key: Schema.Uint8Array,
+    operator: Operator,
+    revision: Revision
+  }),
+  Schema.TaggedStruct("Value", {
+    key: Schema.Uint8Array,
+    operator: Operator,
+    value: Schema.Uint8Array
+  })
+])
+
+export const Operation = Schema.Union([
+  Schema.TaggedStruct("Put", { key: Schema.Uint8Array, value: Schema.Uint8Array }),
+  Schema.TaggedStruct("Delete", { key: Schema.Uint8Array }),
+  Schema.TaggedStruct("Get", { key: Schema.Uint8Array })
+])
+
+/** What became of one operation of a transaction. */
+export const OperationResult = Schema.Union([
+  Schema.TaggedStruct("Written", { revision: Revision }),
+  Schema.TaggedStruct("Deleted", { revision: Revision, deleted: Schema.Boolean }),
+  Schema.TaggedStruct("Found", { found: FoundValue }),
+  Schema.TaggedStruct("NotFound", {})
+])
 
 export class KvApi extends RpcGroup.make(
   Rpc.make("KvPut", {
@@ -39,5 +89,33 @@ export class KvApi extends RpcGroup.make(
     /** `found` is absent if there is no such key. */
     success: Schema.Struct({ found: Schema.optionalKey(FoundValue) }),
     error: ReadFailure
+  }),
+  Rpc.make("KvRange", {
+    payload: {
+      span: Span,
+      limit: Schema.Int,
+      continuation: Schema.optionalKey(Schema.Uint8Array),
+      stale: Schema.Boolean
+    },
+    /** `continuation` is absent if that was all. */
+    success: Schema.Struct({
+      entries: Schema.Array(FoundEntry),
+      revision: Revision,
+      continuation: Schema.optionalKey(Schema.Uint8Array)
+    }),
+    error: RangeFailure
+  }),
+  Rpc.make("KvTxn", {
+    payload: {
+      compares: Schema.Array(Compare),
+      onSuccess: Schema.Array(Operation),
+      onFailure: Schema.Array(Operation)
+    },
+    success: Schema.Struct({
+      succeeded: Schema.Boolean,
+      revision: Revision,
+      results: Schema.Array(OperationResult)
+    }),
+    error: TxnFailure
   })
 ) {}

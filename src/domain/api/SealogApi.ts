@@ -12,10 +12,18 @@ import { KvApi } from "./KvApi.ts"
 
 export const SealogApi = KvApi.merge(AdminApi)
 
-/** Bytes of one RPC message, on both sides: the largest request or value, and room for its envelope. */
+/** Bytes of one RPC message, on both sides: the largest request or answer, and room for its envelope. */
 export const frameBytesMax = 8 * Limits.mebibyte
+
+/** What an entry, compare or operation takes beside its key and value, generously. */
+const itemOverheadBytes = 64
 
 invariant(
   Limits.requestBytesMax + Limits.mebibyte <= frameBytesMax,
   "the largest request, with its envelope, fits in a frame"
+)
+invariant(
+  Limits.answerBytesMax + Limits.rangeEntriesMax * itemOverheadBytes + Limits.mebibyte <=
+    frameBytesMax,
+  "the largest answer, with its envelope, fits in a frame"
 )

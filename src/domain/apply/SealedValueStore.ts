@@ -8,16 +8,24 @@
  * Proof: `SealedValueStore.test.ts`.
  */
 import * as Result from "effect/Result"
-import type { KeyLookup } from "../encryption/Envelope.ts"
+import * as Envelope from "../encryption/Envelope.ts"
 import * as Nonce from "../encryption/Nonce.ts"
 import * as Sidecar from "../encryption/SidecarState.ts"
 import * as StorageEnvelope from "../encryption/StorageEnvelope.ts"
 import type { GroupId, Revision } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import { ValueCorrupted } from "../kv/Errors.ts"
+import * as Span from "../kv/Span.ts"
 import * as Value from "../kv/Value.ts"
 import * as Limits from "../Limits.ts"
-import type { KeyedValue, StoredValue, ValueReader, ValueStore } from "../machine/ValueStore.ts"
+import type {
+  KeyedValue,
+  RangePage,
+  RangeQuery,
+  StoredValue,
+  ValueReader,
+  ValueStore
+} from "../machine/ValueStore.ts"
 import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
 import type { Counters } from "../telemetry/Counters.ts"
 
@@ -25,7 +33,7 @@ import type { Counters } from "../telemetry/Counters.ts"
 export interface Reading {
   readonly counters: Counters
   readonly groupId: GroupId
-  readonly keys: KeyLookup
+  readonly keys: Envelope.KeyLookup
   readonly sidecar: Sidecar.SidecarState
   readonly revision: Revision
 }
@@ -37,7 +45,7 @@ export const reader = (state: StateReader, reading: Reading): ValueReader => ({
     const stored = state.get("kv", key)
     return stored === undefined ? undefined : open(stored, key, reading)
   },
-  range: ({ from, limit, until }) => rangeOf(state, reading, { from, limit, until })
+  range: (query) => rangeOf(state, reading, query)
 })
 
 /** One request's view. `revision` of the store is the next request's starting point. */
@@ -62,8 +70,8 @@ export class SealedValueStore implements ValueStore {
     return stored === undefined ? undefined : open(stored, key, this.reading)
   }
 
-  range(range: Parameters<ValueReader["range"]>[0]): ReadonlyArray<KeyedValue> {
-    return rangeOf(this.transaction, this.reading, range)
+  range(query: RangeQuery): RangePage {
+    return rangeOf(this.transaction, this.reading, query)
   }
 
   put(key: Uint8Array, value: Uint8Array): Revision {
@@ -115,17 +123,36 @@ export class SealedValueStore implements ValueStore {
   }
 }
 
-function rangeOf(
-  state: StateReader,
-  reading: Reading,
-  range: {
-    readonly from: Uint8Array
-    readonly until: Uint8Array | undefined
-    readonly limit: number
+/**
+ * Rows are asked of the state in lots of this many, so that a range of large values does not copy
+ * all of them out of the state before the bytes are counted.
+ */
+const lotRows = 64
+
+function rangeOf(state: StateReader, reading: Reading, query: RangeQuery): RangePage {
+  const { bytesMax, limit, until } = query
+  const entries: Array<KeyedValue> = []
+  let { from } = query
+  let bytes = 0
+  for (;;) {
+    // One row more than there is room for says whether there is more.
+    const rows = Math.min(lotRows, limit - entries.length + 1)
+    const lot = state.range("kv", { from, until, limit: rows })
+    for (const { key, value } of lot) {
+      const header = headerOf(value, reading.groupId)
+      bytes += key.length + plainBytesOf(header)
+      const isFull = entries.length === limit || (entries.length > 0 && bytes > bytesMax)
+      if (isFull) return { entries, isComplete: false }
+      entries.push({ key, ...openValue(header, key, reading) })
+      from = Span.behind(key)
+    }
+    if (lot.length < rows) return { entries, isComplete: true }
   }
-): ReadonlyArray<KeyedValue> {
-  return state.range("kv", range).map(({ key, value }) => ({ key, ...open(value, key, reading) }))
 }
+
+/** By the header alone: nothing is opened to find out that it does not fit. */
+const plainBytesOf = ({ bytes, isSealed }: Value.Value): number =>
+  isSealed ? Math.max(0, bytes.length - Envelope.overheadBytes) : bytes.length
 
 function headerOf(stored: Uint8Array, groupId: GroupId): Value.Value {
   const value = Value.decode(stored)
@@ -133,9 +160,12 @@ function headerOf(stored: Uint8Array, groupId: GroupId): Value.Value {
   throw new ValueCorrupted({ groupId, revision: 0, reason: "badHeader" })
 }
 
-function open(stored: Uint8Array, key: Uint8Array, reading: Reading): StoredValue {
+const open = (stored: Uint8Array, key: Uint8Array, reading: Reading): StoredValue =>
+  openValue(headerOf(stored, reading.groupId), key, reading)
+
+function openValue(header: Value.Value, key: Uint8Array, reading: Reading): StoredValue {
   const { counters, groupId, keys, sidecar } = reading
-  const { bytes, createRevision, isSealed, revision } = headerOf(stored, groupId)
+  const { bytes, createRevision, isSealed, revision } = header
   const corrupted = (reason: ValueCorrupted["reason"]) =>
     new ValueCorrupted({ groupId, revision, reason })
   if (!isSealed) {

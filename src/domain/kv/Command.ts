@@ -1,9 +1,9 @@
 /**
  * The requests of the KV state machine: the content of a client's request (SPEC §7).
  *
- * What a request may hold is bounded twice, by the same numbers: {@link refusalOf} tells a caller before
- * anything is proposed, and {@link decode} refuses at apply, where a refusal halts the node. So whoever
- * takes a request from outside asks the first. Proof: `Command.test.ts`.
+ * What a request may hold is bounded twice, by the same numbers: {@link refusalOf} tells a caller
+ * before anything is sent or proposed, and {@link decode} refuses at apply, where a refusal halts the
+ * node. So whoever takes a request from outside asks the first. Proof: `Command.test.ts`.
  *
  * Shapes: `tag(1)`, then by tag
  * - 1 put `keyLength(2) ‖ key ‖ value` · 2 delete `key` · 3 get `key`
@@ -20,6 +20,7 @@ import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
 import * as Limits from "../Limits.ts"
 import * as Errors from "./Errors.ts"
+import * as Span from "./Span.ts"
 import * as Txn from "./Txn.ts"
 
 /** Sets a key. */
@@ -43,20 +44,10 @@ export interface Get {
   readonly key: Uint8Array
 }
 
-/** Which keys a range answers, ascending by unsigned bytes. Each bound has 0..1024 bytes. */
-export type Span =
-  /** Half-open; `undefined` = to the end of all keys. */
-  | {
-      readonly _tag: "Between"
-      readonly from: Uint8Array
-      readonly until: Uint8Array | undefined
-    }
-  | { readonly _tag: "Prefix"; readonly prefix: Uint8Array }
-
 /** Reads keys in order. */
 export interface Range {
   readonly _tag: "Range"
-  readonly span: Span
+  readonly span: Span.Span
   /** Entries, 1..10,000. */
   readonly limit: number
   /** The last key of the answer before, to go on after it. */
@@ -66,18 +57,7 @@ export interface Range {
 /** One request; one revision if it changes anything. */
 export type Command = Put | Delete | Get | Range | Txn.Txn
 
-/** Why a request is refused before it is proposed. */
-export type Refusal =
-  | Errors.KeyEmpty
-  | Errors.KeyTooLarge
-  | Errors.ValueTooLarge
-  | Errors.RequestTooLarge
-  | Errors.TooManyOperations
-  | Errors.KeyRepeated
-  | Errors.RangeLimitOutOfRange
-
 const tags = { Put: 1, Delete: 2, Get: 3, Range: 4, Txn: 5 } as const
-const spanTags = { Between: 0, Prefix: 1 } as const
 const none = new Uint8Array(0)
 
 /** Within the limits: whoever takes a request from outside has asked {@link refusalOf}. */
@@ -90,7 +70,7 @@ export function encode(command: Command): Buffer {
     case "Get":
       return writer.bytes(command.key).done()
     case "Range":
-      writeSpan(writer, command.span)
+      Span.write(writer, command.span)
       return writer
         .u32(command.limit)
         .bytes(command.continuation ?? none)
@@ -115,7 +95,7 @@ export function decode(content: Uint8Array): Decoded<Command> {
     case tags.Get:
       return reader.end({ _tag: "Get", key: readRest(reader, 1, Limits.keyBytesMax) })
     case tags.Range: {
-      const span = readSpan(reader)
+      const span = Span.read(reader)
       const limit = reader.within("u32", 1, Limits.rangeEntriesMax)
       const continuation = orUndefined(readRest(reader, 0, Limits.keyBytesMax))
       return reader.end({ _tag: "Range", span, limit, continuation })
@@ -142,39 +122,43 @@ export function isReadOnly(command: Command): boolean {
 }
 
 /** What is beyond the limits, if anything. Bounds are those of {@link decode}. */
-export function refusalOf(command: Command): Refusal | undefined {
-  const refusal = partRefusalOf(command)
-  if (refusal !== undefined) return refusal
-  const bytes = bytesOf(command)
-  const bytesMax = Limits.requestBytesMax
-  return bytes > bytesMax ? new Errors.RequestTooLarge({ bytes, bytesMax }) : undefined
-}
-
-function partRefusalOf(command: Command): Refusal | undefined {
+export function refusalOf(command: Command): Errors.Refusal | undefined {
   switch (command._tag) {
     case "Put":
-      return Txn.keyRefusalOf(command.key) ?? Txn.valueRefusalOf(command.value)
+      return putRefusalOf(command)
     case "Delete":
     case "Get":
       return Txn.keyRefusalOf(command.key)
     case "Range":
       return rangeRefusalOf(command)
     case "Txn":
-      return Txn.refusalOf(command)
+      return txnRefusalOf(command)
   }
 }
 
-function rangeRefusalOf({ continuation, limit, span }: Range): Refusal | undefined {
+/** The largest key and value fit in a request: `Limits` asserts it. */
+export const putRefusalOf = ({ key, value }: Omit<Put, "_tag">): Errors.PutRefusal | undefined =>
+  Txn.keyRefusalOf(key) ?? Txn.valueRefusalOf(value)
+
+export function rangeRefusalOf(range: Omit<Range, "_tag">): Errors.RangeRefusal | undefined {
+  const { continuation, limit, span } = range
   const limitMax = Limits.rangeEntriesMax
   if (!Number.isInteger(limit) || limit < 1 || limit > limitMax) {
     return new Errors.RangeLimitOutOfRange({ limit, limitMax })
   }
-  const bounds = span._tag === "Prefix" ? [span.prefix] : [span.from, span.until ?? none]
-  for (const bound of [...bounds, continuation ?? none]) {
+  for (const bound of [...Span.boundsGiven(span), continuation ?? none]) {
     const refusal = bound.length === 0 ? undefined : Txn.keyRefusalOf(bound)
     if (refusal !== undefined) return refusal
   }
   return undefined
+}
+
+export function txnRefusalOf(txn: Txn.Txn): Errors.TxnRefusal | undefined {
+  const refusal = Txn.refusalOf(txn)
+  if (refusal !== undefined) return refusal
+  const bytes = bytesOf(txn)
+  const bytesMax = Limits.requestBytesMax
+  return bytes > bytesMax ? new Errors.RequestTooLarge({ bytes, bytesMax }) : undefined
 }
 
 /** Bytes of the encoded request. */
@@ -186,32 +170,10 @@ function bytesOf(command: Command): number {
     case "Get":
       return 1 + command.key.length
     case "Range":
-      return 5 + spanBytesOf(command.span) + (command.continuation?.length ?? 0)
+      return 5 + Span.bytesOf(command.span) + (command.continuation?.length ?? 0)
     case "Txn":
       return 1 + Txn.bytesOf(command)
   }
-}
-
-const spanBytesOf = (span: Span): number =>
-  span._tag === "Prefix" ? 3 + span.prefix.length : 5 + span.from.length + (span.until?.length ?? 0)
-
-function writeSpan(writer: ByteWriter, span: Span): void {
-  writer.u8(spanTags[span._tag])
-  if (span._tag === "Prefix") {
-    writer.u16(span.prefix.length).bytes(span.prefix)
-    return
-  }
-  const until = span.until ?? none
-  writer.u16(span.from.length).bytes(span.from).u16(until.length).bytes(until)
-}
-
-function readSpan(reader: ByteReader): Span {
-  if (reader.choice(spanTags.Between, spanTags.Prefix, "unknownTag") === spanTags.Prefix) {
-    return { _tag: "Prefix", prefix: reader.block("u16", 0, Limits.keyBytesMax) }
-  }
-  const from = reader.block("u16", 0, Limits.keyBytesMax)
-  const until = orUndefined(reader.block("u16", 0, Limits.keyBytesMax))
-  return { _tag: "Between", from, until }
 }
 
 /** All that is left, `min..max` bytes of it. */

@@ -66,6 +66,25 @@ export class RangeLimitOutOfRange extends Schema.TaggedError<RangeLimitOutOfRang
 }
 
 /**
+ * What the gets of a transaction found passes `Limits.answerBytesMax`; nothing was changed. Ranges
+ * stop before that instead.
+ */
+export class AnswerTooLarge extends Schema.TaggedError<AnswerTooLarge>()("AnswerTooLarge", {
+  bytesMax: Schema.Int
+}) {
+  override get message() {
+    return `the values that the transaction reads have more than ${this.bytesMax} bytes together, nothing was changed; read them one by one, or with a range`
+  }
+}
+
+/** Why a request on one key is refused, before anything is sent or proposed. */
+export type KeyRefusal = KeyEmpty | KeyTooLarge
+export type PutRefusal = KeyRefusal | ValueTooLarge
+export type RangeRefusal = KeyRefusal | RangeLimitOutOfRange
+export type TxnRefusal = PutRefusal | TooManyOperations | KeyRepeated | RequestTooLarge
+export type Refusal = PutRefusal | RangeRefusal | TxnRefusal
+
+/**
  * A stored value is not what its key, revision and header say (SPEC §5). Names no key: it may be a
  * secret. `notSealed` is a plaintext value of a time when all were sealed.
  */

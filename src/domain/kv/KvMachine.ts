@@ -2,48 +2,138 @@
  * The key-value state machine: what a KV request means (SPEC §7).
  *
  * Deterministic, synchronous, and ignorant of encryption: it sees plain values through a
- * {@link ValueStore}. Proof: `KvMachine.test.ts`, against a map.
+ * {@link ValueStore}. What must never happen: a transaction whose compares or gets see its own writes,
+ * or that is done in part. Proof: `KvMachine.test.ts`, against a map.
  */
 import * as Outcome from "effect/Result"
-import { Malformed } from "../bytes/Errors.ts"
+import { invariant } from "../Invariant.ts"
+import * as Limits from "../Limits.ts"
 import type { ValueReader, ValueStore } from "../machine/ValueStore.ts"
 import * as Command from "./Command.ts"
-import * as KvResult from "./Result.ts"
+import type * as KvResult from "./Result.ts"
+import { encode } from "./Result.ts"
+import * as Span from "./Span.ts"
+import type { Compare, Operation, Operator, Txn } from "./Txn.ts"
 
 /** Applies one request. Throws `Malformed`: another release wrote it, the node must stop. */
 export function apply(request: Uint8Array, store: ValueStore): Uint8Array {
   const command = Outcome.getOrThrow(Command.decode(request))
-  return KvResult.encode(execute(command, store))
-}
-
-/** Answers a read-only request: whatever the request, nothing is written. Throws `Malformed`. */
-export function read(query: Uint8Array, store: ValueReader): Uint8Array {
-  const command = Outcome.getOrThrow(Command.decode(query))
-  if (command._tag === "Range" || command._tag === "Txn") throw notExecutedYet()
-  return KvResult.encode(get(command.key, store))
-}
-
-function execute(command: Command.Command, store: ValueStore): KvResult.KvResult {
   switch (command._tag) {
     case "Put":
-      return { _tag: "Written", revision: store.put(command.key, command.value) }
+      return encode({ _tag: "Written", revision: store.put(command.key, command.value) })
     case "Delete": {
       const deleted = store.remove(command.key)
-      return { _tag: "Deleted", revision: store.revision, deleted }
+      return encode({ _tag: "Deleted", revision: store.revision, deleted })
     }
-    case "Get":
-      return get(command.key, store)
-    case "Range":
     case "Txn":
-      throw notExecutedYet()
+      return encode(transact(command, store, (operation) => change(operation, store)))
+    default:
+      return encode(answer(command, store))
   }
 }
 
-/** Ranges and transactions have a format and no execution in this release. */
-const notExecutedYet = () =>
-  new Malformed({ format: "KV request", reason: "unknownTag", offset: 0 })
+/** Answers a request that only reads: another is a bug of the caller. Throws `Malformed`. */
+export function read(query: Uint8Array, store: ValueReader): Uint8Array {
+  const command = Outcome.getOrThrow(Command.decode(query))
+  switch (command._tag) {
+    case "Get":
+    case "Range":
+      return encode(answer(command, store))
+    default:
+      invariant(command._tag === "Txn" && Command.isReadOnly(command), "a query changes nothing")
+      return encode(transact(command, store, () => false))
+  }
+}
 
-function get(key: Uint8Array, store: ValueReader): KvResult.KvResult {
+function answer(command: Command.Get | Command.Range, store: ValueReader): KvResult.KvResult {
+  if (command._tag === "Get") return get(command.key, store)
+  const { continuation, limit, span } = command
+  const bounds = Span.boundsOf(span, continuation)
+  const page = store.range({ ...bounds, limit, bytesMax: Limits.answerBytesMax })
+  return { _tag: "Entries", revision: store.revision, ...page }
+}
+
+function get(key: Uint8Array, store: ValueReader): KvResult.KeyResult {
   const found = store.get(key)
   return found === undefined ? { _tag: "NotFound" } : { _tag: "Found", found }
+}
+
+/**
+ * Everything is read before anything is changed, so that nothing depends on the order within a
+ * branch, and a transaction that is refused for its answer has changed nothing.
+ */
+function transact(
+  txn: Txn,
+  store: ValueReader,
+  change: (operation: Operation) => boolean
+): KvResult.KvResult {
+  const succeeded = txn.compares.every((compare) => holds(compare, store))
+  const branch = succeeded ? txn.onSuccess : txn.onFailure
+  const read = readAll(branch, store)
+  if (read === undefined) return { _tag: "AnswerTooLarge" }
+  const changed = branch.map(change)
+  const { revision } = store
+  const results = branch.map(({ _tag }, at): KvResult.KeyResult => {
+    if (_tag === "Put") return { _tag: "Written", revision }
+    if (_tag === "Delete") return { _tag: "Deleted", revision, deleted: changed[at] === true }
+    return read[at] ?? { _tag: "NotFound" }
+  })
+  return { _tag: "TxnDone", succeeded, revision, results }
+}
+
+/** What the gets of a branch find, at their places; `undefined` if it is more than an answer holds. */
+function readAll(
+  branch: ReadonlyArray<Operation>,
+  store: ValueReader
+): ReadonlyArray<KvResult.KeyResult | undefined> | undefined {
+  const read: Array<KvResult.KeyResult | undefined> = []
+  let bytes = 0
+  for (const { _tag, key } of branch) {
+    const result = _tag === "Get" ? get(key, store) : undefined
+    if (result?._tag === "Found") bytes += key.length + result.found.value.length
+    if (bytes > Limits.answerBytesMax) return undefined
+    read.push(result)
+  }
+  return read
+}
+
+/** Has it changed anything? */
+function change(operation: Operation, store: ValueStore): boolean {
+  switch (operation._tag) {
+    case "Put":
+      store.put(operation.key, operation.value)
+      return true
+    case "Delete":
+      return store.remove(operation.key)
+    case "Get":
+      return false
+  }
+}
+
+/** A key that is not there has revision 0, and no value: that differs from every one. */
+function holds(compare: Compare, store: ValueReader): boolean {
+  const found = store.get(compare.key)
+  switch (compare._tag) {
+    case "Exists":
+      return (found !== undefined) === compare.exists
+    case "Revision":
+      return isOrdered((found?.revision ?? 0) - compare.revision, compare.operator)
+    case "Value":
+      if (found === undefined) return compare.operator === "notEqual"
+      return isOrdered(Buffer.compare(found.value, compare.value), compare.operator)
+  }
+}
+
+/** `sign` is that of what is stored minus what is named. */
+function isOrdered(sign: number, operator: Operator): boolean {
+  switch (operator) {
+    case "equal":
+      return sign === 0
+    case "notEqual":
+      return sign !== 0
+    case "less":
+      return sign < 0
+    case "greater":
+      return sign > 0
+  }
 }

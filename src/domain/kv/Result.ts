@@ -6,9 +6,10 @@
  * Shape: `tag(1)`, then
  * - 1 written `revision(8)` · 2 deleted `revision(8) ‖ deleted(1)` · 4 not found
  * - 3 found `revision(8) ‖ createRevision(8) ‖ value`
- * - 5 entries of a range: `isComplete(1) ‖ count(4)`, then `keyLength(2) ‖ key ‖ revision(8) ‖
- *   createRevision(8) ‖ length(4) ‖ value` each
+ * - 5 entries of a range: `revision(8) ‖ isComplete(1) ‖ count(4)`, then `keyLength(2) ‖ key ‖
+ *   revision(8) ‖ createRevision(8) ‖ length(4) ‖ value` each
  * - 6 txn: `succeeded(1) ‖ revision(8) ‖ count(1)`, then `length(4) ‖ result` each, of tags 1 to 4
+ * - 7 answer too large
  */
 import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
@@ -24,26 +25,44 @@ export type KeyResult =
   | { readonly _tag: "Found"; readonly found: StoredValue }
   | { readonly _tag: "NotFound" }
 
+/** One page of a range. */
+export interface Entries {
+  readonly _tag: "Entries"
+  /** Of the store when it was read: pages of one revision are of one moment. */
+  readonly revision: Revision
+  /** False if there is more: go on with the last key as continuation. There is a last key then. */
+  readonly isComplete: boolean
+  readonly entries: ReadonlyArray<KeyedValue>
+}
+
+/** Did all compares hold; and the results of the branch that was done, in its order. */
+export interface TxnDone {
+  readonly _tag: "TxnDone"
+  readonly succeeded: boolean
+  /** Of the store after it. */
+  readonly revision: Revision
+  readonly results: ReadonlyArray<KeyResult>
+}
+
 /** What a request answers. */
 export type KvResult =
   | KeyResult
-  /** `isComplete` is false if there is more: go on with the last key as continuation. */
-  | {
-      readonly _tag: "Entries"
-      readonly isComplete: boolean
-      readonly entries: ReadonlyArray<KeyedValue>
-    }
-  /** Did all compares hold; and the results of the branch that was done, in its order. */
-  | {
-      readonly _tag: "TxnDone"
-      readonly succeeded: boolean
-      /** Of the store after it. */
-      readonly revision: Revision
-      readonly results: ReadonlyArray<KeyResult>
-    }
+  | Entries
+  | TxnDone
+  /** A transaction whose gets found more than an answer holds. It has changed nothing. */
+  | { readonly _tag: "AnswerTooLarge" }
 
-const tags = { Written: 1, Deleted: 2, Found: 3, NotFound: 4, Entries: 5, TxnDone: 6 } as const
-const entryBytesMin = 23
+const tags = {
+  Written: 1,
+  Deleted: 2,
+  Found: 3,
+  NotFound: 4,
+  Entries: 5,
+  TxnDone: 6,
+  AnswerTooLarge: 7
+} as const
+/** Bytes of an entry of a range beside its key and value. */
+const entryOverheadBytes = 22
 
 /** One allocation. */
 export function encode(result: KvResult): Buffer {
@@ -60,6 +79,9 @@ export function decode(bytes: Uint8Array): Decoded<KvResult> {
       return reader.end(readEntries(reader))
     case tags.TxnDone:
       return reader.end(readTxnDone(reader))
+    case tags.AnswerTooLarge:
+      reader.u8()
+      return reader.end({ _tag: "AnswerTooLarge" })
     default:
       return reader.end(readKeyResult(reader, reader.remaining))
   }
@@ -74,11 +96,12 @@ function bytesOf(result: KvResult): number {
     case "Found":
       return 17 + result.found.value.length
     case "NotFound":
+    case "AnswerTooLarge":
       return 1
     case "Entries":
       return result.entries.reduce(
-        (bytes, { key, value }) => bytes + 22 + key.length + value.length,
-        6
+        (bytes, { key, value }) => bytes + entryOverheadBytes + key.length + value.length,
+        14
       )
     case "TxnDone":
       return result.results.reduce((bytes, each) => bytes + 4 + bytesOf(each), 11)
@@ -98,9 +121,11 @@ function write(writer: ByteWriter, result: KvResult): void {
       writeRevisions(writer, result.found).bytes(result.found.value)
       return
     case "NotFound":
+    case "AnswerTooLarge":
       return
     case "Entries":
-      writer.u8(result.isComplete ? 1 : 0).u32(result.entries.length)
+      writer.u64(result.revision).u8(result.isComplete ? 1 : 0)
+      writer.u32(result.entries.length)
       for (const entry of result.entries) writeEntry(writer, entry)
       return
     case "TxnDone":
@@ -137,20 +162,21 @@ function readKeyResult(reader: ByteReader, size: number): KeyResult {
   }
 }
 
-function readEntries(reader: ByteReader): KvResult {
+function readEntries(reader: ByteReader): Entries {
   reader.u8()
+  const revision = readRevision(reader)
   const isComplete = reader.within("u8", 0, 1) === 1
-  const count = reader.count("u32", entryBytesMin)
+  const count = reader.count("u32", entryOverheadBytes + 1)
   const entries: Array<KeyedValue> = []
   for (let read = 0; read < count && !reader.isRefused; read++) {
     const key = reader.block("u16", 1, Limits.keyBytesMax)
     const revisions = readRevisions(reader)
     entries.push({ key, ...revisions, value: reader.block("u32", 0, Limits.valueBytesMax) })
   }
-  return { _tag: "Entries", isComplete, entries }
+  return { _tag: "Entries", revision, isComplete, entries }
 }
 
-function readTxnDone(reader: ByteReader): KvResult {
+function readTxnDone(reader: ByteReader): TxnDone {
   reader.u8()
   const succeeded = reader.within("u8", 0, 1) === 1
   const revision = readRevision(reader)

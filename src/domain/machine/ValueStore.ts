@@ -18,17 +18,29 @@ export interface KeyedValue extends StoredValue {
   readonly key: Uint8Array
 }
 
+export interface RangeQuery {
+  /** Ascending by unsigned bytes, half-open; `until` `undefined` is the end of all keys. */
+  readonly from: Uint8Array
+  readonly until: Uint8Array | undefined
+  /** Entries, at least 1. */
+  readonly limit: number
+  /** Of keys and values together; the first entry is answered whatever its size. */
+  readonly bytesMax: number
+}
+
+export interface RangePage {
+  readonly entries: ReadonlyArray<KeyedValue>
+  /** False if a limit ended it: there is at least one more. It has at least one entry then. */
+  readonly isComplete: boolean
+}
+
 export interface ValueReader {
   /** Goes up by one with every request that changes anything. */
   readonly revision: Revision
   /** Throws `ValueCorrupted` if the stored bytes do not open. */
   readonly get: (key: Uint8Array) => StoredValue | undefined
-  /** Ascending by unsigned bytes, half-open, at most `limit`. Throws `ValueCorrupted`. */
-  readonly range: (range: {
-    readonly from: Uint8Array
-    readonly until: Uint8Array | undefined
-    readonly limit: number
-  }) => ReadonlyArray<KeyedValue>
+  /** As much from the start as the limits allow; opens nothing else. Throws `ValueCorrupted`. */
+  readonly range: (query: RangeQuery) => RangePage
 }
 
 /** One request's view: reads see its own writes, and all its writes share one revision. */

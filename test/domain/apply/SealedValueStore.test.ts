@@ -88,9 +88,17 @@ describe("revisions (SPEC §7)", () => {
     const { request } = machine(sealing, 2)
     request((values) => {
       for (const key of ["a", "b", "c"]) values.put(text(key), text(`of ${key}`))
-      const found = values.range({ from: text("a"), until: text("c"), limit: 10 })
-      expect(found.map(({ value }) => Buffer.from(value).toString())).toEqual(["of a", "of b"])
-      expect(values.range({ from: text("a"), until: undefined, limit: 1 })).toHaveLength(1)
+      const query = { from: text("a"), until: undefined, limit: 10, bytesMax: 1000 }
+      const found = values.range({ ...query, until: text("c") })
+      const texts = found.entries.map(({ value }) => Buffer.from(value).toString())
+      expect({ texts, isComplete: found.isComplete }).toEqual({
+        texts: ["of a", "of b"],
+        isComplete: true
+      })
+      expect(values.range({ ...query, limit: 1 })).toMatchObject({
+        entries: [{ key: text("a") }],
+        isComplete: false
+      })
     })
   })
 })

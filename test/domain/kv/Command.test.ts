@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Revision } from "../../../src/domain/Ids.ts"
 import * as Command from "../../../src/domain/kv/Command.ts"
+import type { Span } from "../../../src/domain/kv/Span.ts"
 import type * as Txn from "../../../src/domain/kv/Txn.ts"
 import * as Limits from "../../../src/domain/Limits.ts"
 import { describeTotalDecoder, failureOf, hex, int } from "../bytes/Decoding.ts"
@@ -10,7 +11,7 @@ import { describeTotalDecoder, failureOf, hex, int } from "../bytes/Decoding.ts"
 const bytes = (text: string) => Buffer.from(text)
 const key = bytes("k")
 
-const between = (from: string, until: string | undefined): Command.Span => ({
+const between = (from: string, until: string | undefined): Span => ({
   _tag: "Between",
   from: bytes(from),
   until: until === undefined ? undefined : bytes(until)

@@ -20,11 +20,21 @@ const golden: ReadonlyArray<readonly [KvResult.KvResult, Buffer]> = [
   [{ _tag: "Deleted", revision: revision(3), deleted: false }, hex("02 0000000000000003 00")],
   [{ _tag: "Found", found }, hex("03 0000000000000009 0000000000000005 76")],
   [{ _tag: "NotFound" }, hex("04")],
-  [{ _tag: "Entries", isComplete: true, entries: [] }, hex("05 01 00000000")],
   [
-    { _tag: "Entries", isComplete: false, entries: [{ key: Buffer.from("k"), ...found }] },
-    hex("05 00 00000001 0001 6b 0000000000000009 0000000000000005 00000001 76")
+    { _tag: "Entries", revision: revision(0), isComplete: true, entries: [] },
+    hex("05 0000000000000000 01 00000000")
   ],
+  [
+    {
+      _tag: "Entries",
+      revision: revision(0x0a0b),
+      isComplete: false,
+      entries: [{ key: Buffer.from("k"), ...found }]
+    },
+    hex(`05 0000000000000a0b 00 00000001
+      0001 6b 0000000000000009 0000000000000005 00000001 76`)
+  ],
+  [{ _tag: "AnswerTooLarge" }, hex("07")],
   [
     {
       _tag: "TxnDone",
@@ -68,6 +78,7 @@ describe("KV result", () => {
     ({ entries, isComplete }) => {
       const written: KvResult.KvResult = {
         _tag: "Entries",
+        revision: revision(1000),
         isComplete,
         entries: entries.map(({ key, revision: at, value }) => ({
           key: Buffer.from(key),
@@ -83,7 +94,7 @@ describe("KV result", () => {
 
   it("refuses tags it does not know, revisions out of range, and results inside results", () => {
     const refused = (digits: string) => failureOf(KvResult.decode(hex(digits)))
-    for (const digits of ["00", "07", "ff"]) {
+    for (const digits of ["00", "08", "ff"]) {
       expect(refused(digits)).toMatchObject({ reason: "unknownTag" })
     }
     expect(refused("")).toMatchObject({ _tag: "Malformed" })
