@@ -38,10 +38,17 @@ const environment = {
 const readyMillisMax = 20_000
 const endMillisMax = 20_000
 
+/** How tests start a process otherwise than a user would. */
+export interface Launch {
+  /** A program and its arguments that runs the process and lets it keep its process id. */
+  readonly wrapper?: ReadonlyArray<string>
+  readonly environment?: Readonly<Record<string, string>>
+}
+
 /** One `sealog` process; killed with SIGKILL when the scope closes, if it still runs. */
-export const start = (commandArguments: ReadonlyArray<string>) =>
+export const start = (commandArguments: ReadonlyArray<string>, launch: Launch = {}) =>
   Effect.acquireRelease(
-    Effect.sync(() => running(commandArguments)),
+    Effect.sync(() => running(commandArguments, launch)),
     // Waits until it is gone: whoever removes its directory next must be alone with it.
     ({ end, kill }) =>
       Effect.andThen(
@@ -52,9 +59,10 @@ export const start = (commandArguments: ReadonlyArray<string>) =>
 
 export type Running = ReturnType<typeof running>
 
-const running = (commandArguments: ReadonlyArray<string>) => {
-  const child = spawn(process.execPath, [program, ...commandArguments], {
-    env: environment,
+const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
+  const [command, ...rest] = [...(launch.wrapper ?? []), process.execPath, program]
+  const child = spawn(command!, [...rest, ...commandArguments], {
+    env: { ...environment, ...launch.environment },
     stdio: ["ignore", "pipe", "pipe"]
   })
   const killWithUs = () => child.kill("SIGKILL")
@@ -71,8 +79,8 @@ const running = (commandArguments: ReadonlyArray<string>) => {
     ended = { code, signal, ...output }
     process.off("exit", killWithUs)
   })
-  const command = `sealog ${commandArguments[0]}`
-  const failure = (reason: string) => new ProcessFailure({ command, reason })
+  const failure = (reason: string) =>
+    new ProcessFailure({ command: `sealog ${commandArguments[0]}`, reason })
 
   const end = Effect.callback<Ended>((resume) => {
     if (ended !== undefined) return resume(Effect.succeed(ended))
@@ -125,17 +133,21 @@ export interface ServeOptions {
   readonly nodeName: string
   readonly kekFile?: string
   readonly listen?: string
+  readonly launch?: Launch
+}
+
+export const serveArguments = (options: ServeOptions): ReadonlyArray<string> => {
+  const { directory, kekFile, listen = "127.0.0.1:0", nodeName } = options
+  return [
+    "serve",
+    ...["--data-dir", directory, "--name", nodeName, "--listen", listen],
+    ...(kekFile === undefined ? [] : ["--kek-file", kekFile])
+  ]
 }
 
 /** A node that serves. */
 export const serve = Effect.fnUntraced(function* (options: ServeOptions) {
-  const { directory, kekFile, listen = "127.0.0.1:0", nodeName } = options
-  const kek = kekFile === undefined ? [] : ["--kek-file", kekFile]
-  const node = yield* start([
-    "serve",
-    ...["--data-dir", directory, "--name", nodeName, "--listen", listen],
-    ...kek
-  ])
+  const node = yield* start(serveArguments(options), options.launch)
   const line = yield* node.firstLine
   const ready = JSON.parse(line) as { readonly ready: boolean; readonly listen: string }
   const endpoint = Endpoint.parse(ready.listen)
