@@ -59,6 +59,13 @@ export const proposalOverheadBytes = 9 + 34
  */
 export const entryDataBytesMax = 8 * mebibyte
 
+// ── The disk (SPEC §8) ───────────────────────────────────────────────────────────────────────────
+
+/** Of both environments. */
+export const lmdbPageBytes = 8 * kibibyte
+/** Free space below which no commit may be allowed to begin: 1,000 pages that it only copies. */
+export const freeBytesHaltMin = 8 * mebibyte
+
 invariant(keyBytesMax <= lmdbKeyBytesMax - 64, "a key and the store's prefix fit in an LMDB key")
 invariant(keyBytesMax <= 0xffff, "a key's length fits in 2 bytes")
 invariant(

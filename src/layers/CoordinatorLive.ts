@@ -1,5 +1,5 @@
 /**
- * Admission by the barrier, then group commit (SPEC §9).
+ * Admission by free space and the barrier, then group commit (SPEC §9).
  *
  * Requests are taken in order of arrival and become one entry: one seal, one sync. What must never
  * happen: a request counted in flight and never settled; one answered with another's result.
@@ -15,6 +15,7 @@ import {
   NodeStopped,
   ProposalSuperseded,
   ProposalTimedOut,
+  type SpaceLow,
   TooManyProposals
 } from "../domain/engine/Errors.ts"
 import { GroupCommit, type Waiting } from "../domain/engine/GroupCommit.ts"
@@ -23,6 +24,7 @@ import type { Term } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as Payload from "../domain/log/Payload.ts"
 import { Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
+import { FreeSpace } from "../services/FreeSpace.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { type ProposeRejection, RaftEngine } from "../services/RaftEngine.ts"
@@ -56,11 +58,11 @@ const make = Effect.gen(function* () {
 
 /** The path of user requests: admitted, counted, batched, appended, answered. */
 const makePropose = Effect.gen(function* () {
-  const barrier = yield* QuiescenceBarrier
   const engine = yield* RaftEngine
   const wrapFlag = yield* WrapFlag
   const { counters, depths } = yield* Telemetry
   const group = new GroupCommit<Admitted>(yield* NodeConfig)
+  const { admit, leave } = yield* makeAdmission(group)
   depths.pendingCount = () => group.count
   depths.pendingBytes = () => group.pendingBytes
   const isWaiting = yield* Latch.make(false)
@@ -69,7 +71,7 @@ const makePropose = Effect.gen(function* () {
     batch: ReadonlyArray<Admitted>,
     answer: (position: number) => Effect.Effect<Uint8Array, ProposeFailure>
   ) => {
-    barrier.settle({ count: batch.length, term: batch[0]!.term })
+    leave(batch)
     for (const [position, { resume }] of batch.entries()) resume(answer(position))
   }
   const onEvent = (batch: ReadonlyArray<Admitted>) => (event: ProposalEvent) => {
@@ -109,16 +111,6 @@ const makePropose = Effect.gen(function* () {
   })
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(isWaiting.await, appendBatch)))
 
-  /** The term the request is counted in, or why it is not admitted. */
-  const admit = (request: Uint8Array): Term | ProposeRejection => {
-    const intake = engine.intake()
-    if (intake._tag === "Shut") return intake.reason
-    if (!group.hasRoomFor(request.length)) {
-      return new TooManyProposals({ pendingCount: group.count, pendingBytes: group.pendingBytes })
-    }
-    const { term } = intake
-    return barrier.admit({ source: "user", term }) ? term : new CutoverInFlight({})
-  }
   return (request: Uint8Array) =>
     Effect.callback<Uint8Array, ProposeFailure>((resume) => {
       const term = admit(request)
@@ -133,18 +125,49 @@ const makePropose = Effect.gen(function* () {
       return Effect.sync(() => {
         if (!group.withdraw(admitted)) return
         counters.proposals.withdrawn += 1
-        barrier.settle({ count: 1, term })
+        leave([admitted])
       })
     })
+})
+
+/** Who comes in, and what becomes free when they leave. */
+const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>) {
+  const barrier = yield* QuiescenceBarrier
+  const engine = yield* RaftEngine
+  const space = yield* FreeSpace
+  return {
+    /** The term the request is counted in, or why it is not admitted. */
+    admit: (request: Uint8Array): Term | ProposeRejection | SpaceLow => {
+      const intake = engine.intake()
+      if (intake._tag === "Shut") return intake.reason
+      if (!group.hasRoomFor(request.length)) {
+        return new TooManyProposals({ pendingCount: group.count, pendingBytes: group.pendingBytes })
+      }
+      const low = space.reserve(request.length)
+      if (low !== undefined) return low
+      const { term } = intake
+      if (barrier.admit({ source: "user", term })) return term
+      space.release(request.length)
+      return new CutoverInFlight({})
+    },
+    /** Of one term: applied, failed for certain, or withdrawn. */
+    leave: (requests: ReadonlyArray<Waiting>): void => {
+      barrier.settle({ count: requests.length, term: requests[0]!.term })
+      for (const { request } of requests) space.release(request.length)
+    }
+  }
 })
 
 /** The path of the encryption administration: an entry of its own, past the barrier. */
 const makeAdminister = Effect.gen(function* () {
   const engine = yield* RaftEngine
+  const space = yield* FreeSpace
   const wrapFlag = yield* WrapFlag
   return Effect.fnUntraced(function* (body: Uint8Array) {
     const intake = engine.intake()
     if (intake._tag === "Shut") return yield* Effect.fail(intake.reason)
+    const low = space.refusal()
+    if (low !== undefined) return yield* low
     const answered = yield* Deferred.make<SidecarOutcome, ProposeFailure>()
     const onEvent = (event: ProposalEvent) => {
       if (event._tag === "TermLeft") return

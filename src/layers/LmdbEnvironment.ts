@@ -11,6 +11,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Database, open, type RootDatabase } from "lmdb"
+import * as Limits from "../domain/Limits.ts"
 import { DataDirectoryFailure } from "../domain/state/Errors.ts"
 
 /** Keys and values are bytes; keys are compared as unsigned bytes. */
@@ -31,8 +32,6 @@ export interface LmdbEnvironment<Name extends string> {
   readonly root: RootDatabase<Uint8Array, Uint8Array>
   readonly tables: Readonly<Record<Name, TableDatabase>>
 }
-
-const pageBytes = 8192
 
 /** Released by waiting for the writes under way, flushing them and closing. */
 export const acquire = <Name extends string>(
@@ -81,7 +80,7 @@ function openEnvironment<Name extends string>(options: Options<Name>): LmdbEnvir
     noSubdir: false,
     maxDbs: options.tables.length,
     mapSize: options.mapSizeBytes,
-    pageSize: pageBytes,
+    pageSize: Limits.lmdbPageBytes,
     overlappingSync: options.overlappingSync,
     ...tableOptions,
     // Not in lmdb-js's declaration: without it a process can abort on an image a power loss left.

@@ -112,6 +112,8 @@ export class MemoryDisk {
   isOpen = false
   /** Goes up with every crash: a write of an earlier opening no longer reaches the disk. */
   opening = 0
+  /** What `FreeSpaceMemory` reports; a test sets it, nothing counts it down. */
+  freeBytes = Number.MAX_SAFE_INTEGER
   /** How long a write to the log takes, on Effect's clock. */
   logWriteMillis = 0
   /** The commits that reached the disk, oldest first. */

@@ -15,6 +15,7 @@ import * as CsprngNode from "./CsprngNode.ts"
 import * as CutoverLive from "./CutoverLive.ts"
 import * as DataDirectoryLock from "./DataDirectoryLock.ts"
 import * as EncryptionAdminLive from "./EncryptionAdminLive.ts"
+import * as FreeSpaceStatfs from "./FreeSpaceStatfs.ts"
 import * as KeystoreLive from "./KeystoreLive.ts"
 import * as KvStoreLive from "./KvStoreLive.ts"
 import * as LogEnvironmentLmdb from "./LogEnvironmentLmdb.ts"
@@ -59,12 +60,21 @@ export const replicaKv = (options: { readonly nodeName: NodeName }) =>
     Layer.provideMerge(StateMachineKv.layer)
   )
 
-/** Both LMDB environments of one directory, and its lock. */
+const environments = Layer.mergeAll(
+  LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
+  StateStoreLmdb.layer({ groupId, mapSizeBytes })
+)
+
+/** Both LMDB environments of one directory, the space there is for them, and its lock. */
 export const stores = (options: { readonly directory: string }) =>
-  Layer.mergeAll(
-    LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-    StateStoreLmdb.layer({ groupId, mapSizeBytes })
-  ).pipe(Layer.provide(DataDirectoryLock.layer(options)))
+  environments.pipe(
+    Layer.provideMerge(FreeSpaceStatfs.layer),
+    Layer.provide(DataDirectoryLock.layer(options))
+  )
+
+/** The environments and the lock alone, for who only reads: also on a disk that is full. */
+export const storesOffline = (options: { readonly directory: string }) =>
+  environments.pipe(Layer.provide(DataDirectoryLock.layer(options)))
 
 /** The KV store on LMDB in one directory, with one voter; requires a KEK provider. */
 export const layer = (options: { readonly directory: string; readonly nodeName: NodeName }) =>

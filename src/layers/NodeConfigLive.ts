@@ -17,6 +17,8 @@ export const defaults: NodeSettings = {
   pendingBytesMax: 64 * Limits.mebibyte,
   batchCountMax: 1_024,
   batchBytesMax: Limits.mebibyte,
+  freeBytesMin: 256 * Limits.mebibyte,
+  freeBytesHalt: 16 * Limits.mebibyte,
   uncommittedBytesMax: 64 * Limits.mebibyte,
   applyBytesMax: 4 * Limits.mebibyte
 }

@@ -5,6 +5,7 @@
  */
 import * as Layer from "effect/Layer"
 import type { NodeName } from "../domain/Ids.ts"
+import * as FreeSpaceMemory from "./FreeSpaceMemory.ts"
 import * as LogEnvironmentMemory from "./LogEnvironmentMemory.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
 import { groupId, replicaKv } from "./Node.ts"
@@ -16,7 +17,7 @@ export const stores = (options: { readonly disk: MemoryDisk }) =>
   Layer.mergeAll(
     LogEnvironmentMemory.layer({ disk: options.disk, groupId }),
     StateStoreMemory.layer(options)
-  )
+  ).pipe(Layer.provideMerge(FreeSpaceMemory.layer(options)))
 
 /** The KV store on a memory disk, with one voter. */
 export const layer = (options: { readonly disk: MemoryDisk; readonly nodeName: NodeName }) =>

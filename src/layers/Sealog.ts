@@ -18,6 +18,7 @@ import type {
   DataDirectoryLocked,
   DirectoryOfAnotherCluster,
   DirectoryOfAnotherNode,
+  DiskFullFailure,
   FormatVersionUnknown
 } from "../domain/state/Errors.ts"
 import type { Csprng } from "../services/Csprng.ts"
@@ -48,6 +49,7 @@ export type StartFailure =
   | DataDirectoryLocked
   | DirectoryOfAnotherCluster
   | DirectoryOfAnotherNode
+  | DiskFullFailure
   | FormatVersionUnknown
   | KekMismatch
   | KekUnavailable
@@ -100,17 +102,13 @@ export const layerKvMemory = (
   Node.replicaKv(options).pipe(Layer.provide(inMemory(options)))
 
 const onLmdb = (options: LmdbOptions) =>
-  Layer.mergeAll(
-    Node.stores(options),
-    TransportNone.layer,
-    CsprngNode.layer,
-    NodeConfigLive.layer(options.settings)
+  Layer.mergeAll(Node.stores(options), TransportNone.layer, CsprngNode.layer).pipe(
+    Layer.provideMerge(NodeConfigLive.layer(options.settings))
   )
 
 const inMemory = (options: MemoryOptions) =>
   Layer.mergeAll(
     NodeMemory.stores(options),
     TransportNone.layer,
-    options.csprng ?? CsprngNode.layer,
-    NodeConfigLive.layer(options.settings)
-  )
+    options.csprng ?? CsprngNode.layer
+  ).pipe(Layer.provideMerge(NodeConfigLive.layer(options.settings)))

@@ -15,7 +15,7 @@ export const stores = ({ directory }: { readonly directory: string }) =>
   Layer.unwrap(
     Effect.suspend(() =>
       existsSync(join(directory, "log"))
-        ? Effect.succeed(Node.stores({ directory }))
+        ? Effect.succeed(Node.storesOffline({ directory }))
         : Effect.fail(new NoNodeInDirectory({ directory }))
     )
   )

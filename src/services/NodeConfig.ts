@@ -28,6 +28,10 @@ export interface NodeSettings {
   readonly batchBytesMax: number
   /** Entry bytes a leader may have appended and not yet applied. */
   readonly uncommittedBytesMax: number
+  /** Free disk space, in bytes, that users' requests must leave; less is `SpaceLow`. */
+  readonly freeBytesMin: number
+  /** Free disk space that every commit must leave; the node stops instead of passing it. */
+  readonly freeBytesHalt: number
   /** Entry bytes applied in one commit of the state. */
   readonly applyBytesMax: number
 }

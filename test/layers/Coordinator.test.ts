@@ -12,6 +12,7 @@ import {
 } from "../../src/domain/engine/Errors.ts"
 import type { GroupId, LogIndex, NodeName, Term } from "../../src/domain/Ids.ts"
 import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
+import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
@@ -33,9 +34,10 @@ const coordinator = (engine: HeldEngine, settings?: Partial<NodeSettings>) =>
         QuiescenceBarrierLive.layer,
         WrapFlagLive.layer,
         TelemetryLive.layer({ nodeName: "n1" as NodeName, groupId: 0 as GroupId }),
-        NodeConfigLive.layer(settings)
+        FreeSpaceMemory.layer({ disk: new MemoryDisk() })
       )
-    )
+    ),
+    Layer.provide(NodeConfigLive.layer(settings))
   )
 
 const propose = (request: string) =>

@@ -4,6 +4,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { NodeName } from "../../src/domain/Ids.ts"
+import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { groupId, replicaKv } from "../../src/layers/Node.ts"
@@ -59,7 +60,9 @@ export const gatedNode = (options: {
   const log = Layer.provideMerge(gated, LogEnvironmentMemory.layer({ disk, groupId }))
   return replicaKv({ nodeName: "n1" as NodeName }).pipe(
     Layer.provideMerge(TransportNone.layer),
-    Layer.provideMerge(Layer.mergeAll(log, StateStoreMemory.layer({ disk }))),
+    Layer.provideMerge(
+      Layer.mergeAll(log, StateStoreMemory.layer({ disk }), FreeSpaceMemory.layer({ disk }))
+    ),
     Layer.provide(kek()),
     Layer.provideMerge(csprng(1)),
     Layer.provideMerge(NodeConfigLive.layer(options.settings)),

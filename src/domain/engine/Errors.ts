@@ -35,13 +35,13 @@ export class TooManyProposals extends Schema.TaggedError<TooManyProposals>()("To
   }
 }
 
-/** Free space is below the mark at which proposals are refused. */
+/** With what is under way, this proposal would leave too little space; nothing was proposed. */
 export class SpaceLow extends Schema.TaggedError<SpaceLow>()("SpaceLow", {
   freeBytes: Schema.Int,
   freeBytesMin: Schema.Int
 }) {
   override get message() {
-    return `only ${this.freeBytes} bytes are free, ${this.freeBytesMin} are needed; free some disk space, then try again`
+    return `this would leave ${this.freeBytes} bytes free on the node's disk, which keeps ${this.freeBytesMin}; free some disk space, then try again`
   }
 }
 

@@ -31,6 +31,16 @@ export class DataDirectoryFailure extends Schema.TaggedError<DataDirectoryFailur
   }
 }
 
+/** A commit would leave too little free space: LMDB must never meet a full disk (SPEC §8). */
+export class DiskFullFailure extends Schema.TaggedError<DiskFullFailure>()("DiskFullFailure", {
+  freeBytes: Schema.Int,
+  freeBytesHalt: Schema.Int
+}) {
+  override get message() {
+    return `only ${this.freeBytes} bytes are free on the disk of the data directory, and nothing is written that would leave less than ${this.freeBytesHalt}; free some space and start the node again`
+  }
+}
+
 /** The data directory was created under another node name (SPEC §3). */
 export class DirectoryOfAnotherNode extends Schema.TaggedError<DirectoryOfAnotherNode>()(
   "DirectoryOfAnotherNode",

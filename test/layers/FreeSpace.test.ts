@@ -1,0 +1,204 @@
+/** SPEC §8: who is refused when the disk fills up, what is promised, and what is given back. */
+import { mkdirSync, statfsSync } from "node:fs"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as TestClock from "effect/testing/TestClock"
+import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
+import { costBytes } from "../../src/domain/engine/SpaceBudget.ts"
+import type { GroupId, LogIndex, NodeName } from "../../src/domain/Ids.ts"
+import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
+import * as DataDirectoryLock from "../../src/layers/DataDirectoryLock.ts"
+import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
+import * as FreeSpaceStatfs from "../../src/layers/FreeSpaceStatfs.ts"
+import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
+import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
+import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
+import { Coordinator } from "../../src/services/Coordinator.ts"
+import { FreeSpace } from "../../src/services/FreeSpace.ts"
+import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
+import { echoed, HeldEngine } from "../support/HeldEngine.ts"
+import { memoryNode } from "../support/MemoryNode.ts"
+import { cutOver, enableStorage, get, put, ready, text } from "../support/NodeCalls.ts"
+
+const { freeBytesHalt, freeBytesMin } = NodeConfigLive.defaults
+
+/** A coordinator over an engine that the test answers for, on a disk with room for two requests. */
+const tight = (engine: HeldEngine, disk: MemoryDisk) => {
+  disk.freeBytes = freeBytesMin + 2 * costBytes(1)
+  return CoordinatorLive.layer.pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        engine.layer,
+        QuiescenceBarrierLive.layer,
+        WrapFlagLive.layer,
+        TelemetryLive.layer({ nodeName: "n1" as NodeName, groupId: 0 as GroupId }),
+        FreeSpaceMemory.layer({ disk })
+      )
+    ),
+    Layer.provide(NodeConfigLive.layer({ proposalTimeoutMillis: 50 }))
+  )
+}
+
+const propose = (request: string) =>
+  Effect.flatMap(Coordinator, (service) => service.propose(text(request)))
+
+const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.forkChild(effect, { startImmediately: true })
+
+/** Two requests are admitted and a third is not: all that was promised before was given back. */
+const hasRoomForTwo = Effect.gen(function* () {
+  const { release, reserve } = yield* FreeSpace
+  expect([reserve(1), reserve(1)]).toEqual([undefined, undefined])
+  expect(reserve(1)?._tag).toBe("SpaceLow")
+  for (let count = 0; count < 2; count++) release(1)
+})
+
+describe("a request's promise of room", () => {
+  it.effect("lasts until it is applied, and a third one is refused meanwhile", () => {
+    const [engine, disk] = [new HeldEngine(), new MemoryDisk()]
+    return Effect.gen(function* () {
+      const first = yield* start(propose("a"))
+      const one = yield* engine.proposal(1)
+      const second = yield* start(propose("b"))
+      expect(yield* Effect.flip(propose("c"))).toMatchObject({ _tag: "SpaceLow", freeBytesMin })
+      one.appended()
+      const two = yield* engine.proposal(2)
+      two.appended()
+      expect((yield* Effect.flip(propose("c")))._tag).toBe("SpaceLow")
+      one.applied(echoed(one))
+      two.applied(echoed(two))
+      yield* Fiber.join(first)
+      yield* Fiber.join(second)
+      yield* hasRoomForTwo
+      expect(engine.held, "what was refused was not proposed").toHaveLength(2)
+      expect((yield* QuiescenceBarrier).state().inflightCount).toBe(0)
+    }).pipe(Effect.provide(tight(engine, disk)))
+  })
+
+  it.effect(
+    "ends with a refusal at append, a replaced entry, a stop, or a caller that goes",
+    () => {
+      const [engine, disk] = [new HeldEngine(), new MemoryDisk()]
+      return Effect.gen(function* () {
+        const refused = yield* start(Effect.flip(propose("a")))
+        const one = yield* engine.proposal(1)
+        const gone = yield* start(propose("b"))
+        yield* Fiber.interrupt(gone)
+        one.appended(new CutoverInFlight({}))
+        expect((yield* Fiber.join(refused))._tag).toBe("CutoverInFlight")
+        yield* hasRoomForTwo
+
+        const replaced = yield* start(Effect.flip(propose("a")))
+        const two = yield* engine.proposal(2)
+        const stopped = yield* start(Effect.flip(propose("b")))
+        two.appended()
+        two.proposal.onEvent({ _tag: "Superseded", index: 2 as LogIndex })
+        expect((yield* Fiber.join(replaced))._tag).toBe("ProposalSuperseded")
+        const three = yield* engine.proposal(3)
+        three.appended()
+        three.proposal.onEvent({ _tag: "Stopped", reason: "test" })
+        expect((yield* Fiber.join(stopped))._tag).toBe("NodeStopped")
+        yield* hasRoomForTwo
+      }).pipe(Effect.provide(tight(engine, disk)))
+    }
+  )
+
+  it.effect("outlives a caller whose time is up, as the entry does", () => {
+    const [engine, disk] = [new HeldEngine(), new MemoryDisk()]
+    return Effect.gen(function* () {
+      const caller = yield* start(Effect.flip(propose("a")))
+      const one = yield* engine.proposal(1)
+      yield* TestClock.adjust(50)
+      expect((yield* Fiber.join(caller))._tag).toBe("ProposalTimedOut")
+      const { release, reserve } = yield* FreeSpace
+      expect([reserve(1), reserve(1)?._tag]).toEqual([undefined, "SpaceLow"])
+      release(1)
+      one.appended()
+      one.applied(echoed(one))
+      yield* hasRoomForTwo
+    }).pipe(Effect.provide(tight(engine, disk)))
+  })
+
+  it.effect("is not kept by a request that the barrier refuses", () => {
+    const [engine, disk] = [new HeldEngine(), new MemoryDisk()]
+    return Effect.gen(function* () {
+      const barrier = yield* QuiescenceBarrier
+      barrier.close()
+      expect((yield* Effect.flip(propose("a")))._tag).toBe("CutoverInFlight")
+      yield* hasRoomForTwo
+    }).pipe(Effect.provide(tight(engine, disk)))
+  })
+})
+
+describe("a node on a disk that fills up", () => {
+  it.effect("refuses writes, reads, encrypts still, and writes again when there is room", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      yield* ready
+      yield* put("a", "1")
+      const before = disk.journal.length
+      disk.freeBytes = freeBytesMin
+      expect(yield* Effect.flip(put("a", "2"))).toMatchObject({ _tag: "SpaceLow", freeBytesMin })
+      expect(yield* get("a")).toBe("1")
+      expect(disk.journal).toHaveLength(before)
+      yield* enableStorage
+      yield* cutOver
+      disk.freeBytes = 2 * freeBytesMin
+      yield* put("a", "3")
+      expect(yield* get("a")).toBe("3")
+    }).pipe(Effect.provide(memoryNode({ disk })))
+  })
+
+  it.effect("refuses the administration too when that would come near the last bytes", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      yield* ready
+      disk.freeBytes = freeBytesHalt
+      const refused = yield* Effect.flip(enableStorage)
+      expect(refused).toMatchObject({ _tag: "SpaceLow", freeBytesMin: freeBytesHalt })
+    }).pipe(Effect.provide(memoryNode({ disk })))
+  })
+
+  it.effect("does not start on one that is full", () => {
+    const disk = new MemoryDisk()
+    disk.freeBytes = freeBytesHalt - 1
+    return Effect.gen(function* () {
+      const error = yield* Effect.flip(Effect.provide(Effect.void, memoryNode({ disk })))
+      expect(error).toMatchObject({ _tag: "DiskFullFailure", freeBytesHalt })
+      expect(disk.journal).toHaveLength(0)
+    })
+  })
+})
+
+describe("FreeSpaceStatfs", () => {
+  it.live("says what the file system says, of the smallest of the disks in use", () =>
+    Effect.gen(function* () {
+      const directory = yield* Effect.acquireRelease(
+        Effect.promise(() => mkdtemp(join(tmpdir(), "sealog-space-"))),
+        (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+      )
+      for (const name of ["log", "state"]) mkdirSync(join(directory, name))
+      yield* Effect.gen(function* () {
+        const { bavail, bsize } = statfsSync(directory)
+        const { freeBytes, reserve } = yield* FreeSpace
+        // Others use the disk as well: within a tenth is the same disk.
+        expect(freeBytes() / (bavail * bsize)).toBeCloseTo(1, 1)
+        expect(reserve(Number.MAX_SAFE_INTEGER / 4)?._tag).toBe("SpaceLow")
+        yield* Effect.promise(() => rm(directory, { recursive: true }))
+        expect(freeBytes(), "a disk that does not answer is full").toBe(0)
+      }).pipe(Effect.provide(statfs(directory)))
+    })
+  )
+})
+
+const statfs = (directory: string) =>
+  FreeSpaceStatfs.layer.pipe(
+    Layer.provide(Layer.mergeAll(DataDirectoryLock.layer({ directory }), NodeConfigLive.layer()))
+  )
