@@ -24,8 +24,6 @@ export interface Options<Name extends string> {
   readonly tables: ReadonlyArray<Name>
   /** Address space reserved at first, not disk space; lmdb-js maps again when it is full. */
   readonly mapSizeBytes: number
-  /** Commits visible before they are flushed; see `StateStoreLmdb`. */
-  readonly overlappingSync: boolean
 }
 
 export interface LmdbEnvironment<Name extends string> {
@@ -81,10 +79,10 @@ function openEnvironment<Name extends string>(options: Options<Name>): LmdbEnvir
     maxDbs: options.tables.length,
     mapSize: options.mapSizeBytes,
     pageSize: Limits.lmdbPageBytes,
-    overlappingSync: options.overlappingSync,
-    ...tableOptions,
-    // Not in lmdb-js's declaration: without it a process can abort on an image a power loss left.
-    ...({ safeRestore: options.overlappingSync } as object)
+    // A commit that is told is durable. With overlapping syncs a failed sync leaves the commit visible,
+    // takes later ones, and lets whoever waits for a flush wait for ever.
+    overlappingSync: false,
+    ...tableOptions
   })
   const tables = Object.fromEntries(
     options.tables.map((name) => [

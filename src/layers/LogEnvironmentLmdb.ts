@@ -3,9 +3,9 @@
  * state share a commit (SPEC §8).
  *
  * Why an environment of its own: in the state's, its random pages would be flushed with every batch
- * of the log. What must never happen here: a commit that returns before it is flushed (hence no
- * overlapping sync), a write issued in two turns (it would be two transactions), a value whose buffer
- * somebody changes before the commit (LMDB reads it by pointer, on another thread).
+ * of the log. What must never happen here: a commit that returns before it is flushed, a write issued
+ * in two turns (it would be two transactions), a value whose buffer somebody changes before the
+ * commit (LMDB reads it by pointer, on another thread).
  * Proof: `test/layers/LmdbStores.test.ts`.
  */
 import * as Effect from "effect/Effect"
@@ -40,8 +40,7 @@ export const layer = (
         directory: path,
         environment: "log",
         tables: tableNames,
-        mapSizeBytes: options.mapSizeBytes,
-        overlappingSync: false
+        mapSizeBytes: options.mapSizeBytes
       })
       return yield* LogEnvironment.make(options.groupId, logTables(tables))
     })

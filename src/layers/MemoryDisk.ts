@@ -8,6 +8,7 @@
  * Proof: `test/contracts/`, run by `test/layers/MemoryStores.test.ts`.
  */
 import { invariant } from "../domain/Invariant.ts"
+import { type Changes, keyText } from "../domain/state/Changes.ts"
 import {
   isEmptyRange,
   type KeyRange,
@@ -20,24 +21,13 @@ import type { LogChanges } from "./LogEnvironment.ts"
 /** One commit of either environment that reached the disk. */
 export type JournalRecord =
   | { readonly environment: "log"; readonly changes: LogChanges }
-  | { readonly environment: "state"; readonly changes: ReadonlyArray<Change> }
+  | { readonly environment: "state"; readonly changes: Changes }
 
 /** The journal keeps the newest commits; a long simulation forgets the oldest. */
 const journalRecordsMax = 10_000
 
-/** One change of one key; `undefined` removes it. */
-export interface Change {
-  readonly table: Table
-  readonly key: string
-  readonly value: Buffer | undefined
-}
-
 /** Commits that wait for a flush at most; then everything is flushed, as the page cache would. */
 const unflushedCommitsMax = 64
-
-/** Keys as strings of one byte per character: their order is that of unsigned bytes. */
-export const keyText = (key: Uint8Array): string =>
-  Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1")
 
 /** One table in key order. */
 export class SortedTable {
@@ -90,7 +80,7 @@ export class SortedTable {
   }
 }
 
-type Tables = Record<Table, SortedTable>
+export type Tables = Record<Table, SortedTable>
 
 const emptyTables = (): Tables => ({
   kv: new SortedTable(),
@@ -121,8 +111,9 @@ export class MemoryDisk {
   /** Thrown by the next write to the log, or commit of the state; that store is broken from then on. */
   nextLogFault: Error | undefined = undefined
   nextStateFault: Error | undefined = undefined
-  private flushed: Tables = emptyTables()
-  private unflushed: Array<ReadonlyArray<Change>> = []
+  /** What a crash leaves at least. */
+  durableTables: Tables = emptyTables()
+  private unflushed: Array<Changes> = []
 
   /** Commits of the state that a crash may lose. */
   get unflushedCommits(): number {
@@ -146,18 +137,18 @@ export class MemoryDisk {
     return undefined
   }
 
-  /** One atomic commit of the state. */
-  commit(changes: ReadonlyArray<Change>): void {
+  /** One atomic commit of the state, visible in any case; or the fault that keeps it from the disk. */
+  commit(changes: Changes): Error | undefined {
+    write(this.tables, changes)
+    if (this.nextStateFault !== undefined) return this.nextStateFault
     this.record({ environment: "state", changes })
-    for (const { key, table, value } of changes) this.tables[table].set(key, value)
     this.unflushed.push(changes)
     if (this.unflushed.length > unflushedCommitsMax) this.flush()
+    return undefined
   }
 
   flush(): void {
-    for (const changes of this.unflushed) {
-      for (const { key, table, value } of changes) this.flushed[table].set(key, value)
-    }
+    for (const changes of this.unflushed) write(this.durableTables, changes)
     this.unflushed = []
   }
 
@@ -170,7 +161,7 @@ export class MemoryDisk {
     this.unflushed = this.unflushed.slice(0, keptCommits)
     this.flush()
     this.tables = emptyTables()
-    for (const table of tables) this.tables[table] = this.flushed[table].copy()
+    for (const table of tables) this.tables[table] = this.durableTables[table].copy()
     this.nextLogFault = undefined
     this.nextStateFault = undefined
     this.isOpen = false
@@ -181,4 +172,10 @@ export class MemoryDisk {
     this.journal.push(record)
     if (this.journal.length > journalRecordsMax) this.journal.shift()
   }
+}
+
+function write(target: Tables, changes: Changes): void {
+  changes.forEach((table, text, { value }) => {
+    target[table].set(text, value === undefined ? undefined : Buffer.from(value))
+  })
 }

@@ -35,6 +35,7 @@ import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { type ProposeRejection, RaftEngine } from "../services/RaftEngine.ts"
 import { type LogWrite, RaftLogStore } from "../services/RaftLogStore.ts"
+import { StateStore } from "../services/StateStore.ts"
 import { Telemetry } from "../services/Telemetry.ts"
 import { Transport } from "../services/Transport.ts"
 import { type Input, RaftEngineDriver } from "./RaftEngineDriver.ts"
@@ -62,7 +63,9 @@ const make = Effect.gen(function* () {
     })
   raft.campaign()
   const round = yield* makeRound({ raft, driver, inbox })
-  yield* Effect.forkScoped(Effect.exit(Effect.onExit(Effect.forever(round), onExit)))
+  const { failed: stateFailed } = yield* StateStore
+  const loop = Effect.raceFirst(Effect.forever(round), stateFailed)
+  yield* Effect.forkScoped(Effect.exit(Effect.onExit(loop, onExit)))
   const tick = Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "Tick" }))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick)))
 
@@ -252,10 +255,12 @@ const makeApply = Effect.fnUntraced(function* (driver: RaftEngineDriver) {
   const applier = yield* Applier
   const keystore = yield* Keystore
   const { groupId } = yield* Opening
+  const { room } = yield* StateStore
 
   return Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
     let rest = entries
     while (rest.length > 0) {
+      yield* room
       const run = yield* attempt(() => applier.apply(rest))
       for (const [offset, outcome] of run.outcomes.entries()) driver.answer(rest[offset]!, outcome)
       if (run.failure !== undefined) return yield* Effect.fail(run.failure)

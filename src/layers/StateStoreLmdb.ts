@@ -1,44 +1,50 @@
 /**
- * The state environment on LMDB (SPEC §8).
+ * The state environment on LMDB, written behind (SPEC §8).
  *
- * Every transaction is one `transactionSync`: it can be rolled back, which lmdb-js's asynchronous ones
- * cannot, and lmdb-js flushes it before it returns. So this store keeps more than the contract asks:
- * a commit is durable at once, and `flush` finds nothing left to do. What must never happen here: a
- * body that returns lmdb-js's promise to `transactionSync` (it would take it for an asynchronous body
- * and leave the transaction open), a write tried again after one failed.
- * Proof: `test/layers/LmdbStores.test.ts`.
+ * A commit is visible at once, as changes that lie over the environment, and becomes durable in the
+ * background: one LMDB transaction at a time carries all commits that came while the one before it
+ * was synced. What must never happen here: a commit split over two LMDB transactions, commits that
+ * reach the disk out of order, a change dropped before a read of the environment finds it there, a
+ * write tried again after one failed.
+ * Proof: `test/layers/LmdbStores.test.ts`, and images of power losses in `test/e2e/`.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import type { GroupId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
+import * as Limits from "../domain/Limits.ts"
 import type { RecordCorrupted } from "../domain/log/Errors.ts"
+import { Changes, readerOver } from "../domain/state/Changes.ts"
 import {
   type DataDirectoryFailure,
   type FormatVersionUnknown,
   StateWriteFailure
 } from "../domain/state/Errors.ts"
 import * as FormatVersion from "../domain/state/FormatVersion.ts"
+import { OverlayTransaction } from "../domain/state/OverlayTransaction.ts"
 import {
   assertKey,
   isEmptyRange,
   type KeyRange,
   type Row,
   type StateReader,
-  type StateTransaction,
   type Table,
   tables
 } from "../domain/state/StateTransaction.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
 import { StateStore } from "../services/StateStore.ts"
 import * as LmdbEnvironment from "./LmdbEnvironment.ts"
+import { causeOf, observeLater } from "./LmdbFailure.ts"
 
 export interface Options {
   /** Whose state it is; the service runs group 0. */
   readonly groupId?: GroupId
   /** Address space reserved for the state, not disk space; lmdb-js maps again when it is full. */
   readonly mapSizeBytes: number
+  /** Keys and values of commits that wait for the one under way; beyond it there is no room. */
+  readonly waitingBytesMax?: number
 }
 
 export const layer = (
@@ -56,11 +62,12 @@ export const layer = (
         directory: path,
         environment: "state",
         tables: tableNames,
-        mapSizeBytes: options.mapSizeBytes,
-        overlappingSync: true
+        mapSizeBytes: options.mapSizeBytes
       })
       yield* checkFormat(options.groupId ?? (0 as GroupId), environment)
-      return makeStateStore(environment)
+      const behind = new WriteBehind(environment, options.waitingBytesMax ?? 16 * Limits.mebibyte)
+      yield* Effect.addFinalizer(() => behind.end)
+      return makeStateStore(behind)
     })
   )
 
@@ -92,72 +99,149 @@ const checkFormat = (
     }
   )
 
-function makeStateStore({ root, tables: databases }: Environment): StateStore["Service"] {
-  let failure: StateWriteFailure | undefined
-  let isTransacting = false
+/** The commits that are not durable yet, and the one LMDB transaction under way. */
+class WriteBehind {
+  readonly durable: StateReader
+  readonly reader: StateReader
+  /** In LMDB's hands; read by pointer until it is durable. */
+  private writing: Changes | undefined = undefined
+  private waiting = new Changes()
+  private readonly databases: Environment["tables"]
+  private readonly waitingBytesMax: number
+  private readonly broken = Deferred.makeUnsafe<never, StateWriteFailure>()
+  private failure: StateWriteFailure | undefined = undefined
+  /** Told after every LMDB transaction, whatever became of it. */
+  private listeners: Array<() => void> = []
 
-  const failed = (operation: string, cause: unknown): StateWriteFailure => {
-    failure ??= new StateWriteFailure({ operation, cause })
-    return failure
-  }
-
-  const attempt = <A>(operation: string, write: () => A): A => {
-    invariant(isTransacting, "a transaction is used only by its own body")
-    try {
-      return write()
-    } catch (cause) {
-      throw failed(operation, cause)
+  constructor({ tables: databases }: Environment, waitingBytesMax: number) {
+    this.databases = databases
+    this.waitingBytesMax = waitingBytesMax
+    this.durable = {
+      get: (table, key) => {
+        assertKey(key)
+        return databases[table].get(key)
+      },
+      range: (table, range) => rangeOf(databases[table], range)
     }
+    this.reader = readerOver(this.durable, () => this.pending())
   }
 
-  const get = (table: Table, key: Uint8Array): Uint8Array | undefined => {
-    assertKey(key)
-    return databases[table].get(key)
-  }
-  const reader: StateReader = { get, range: (table, range) => rangeOf(databases[table], range) }
-
-  const transaction: StateTransaction = {
-    ...reader,
-    put: (table, key, value) => {
-      assertKey(key)
-      attempt("put", () => databases[table].put(key, value))
-    },
-    remove: (table, key) => {
-      assertKey(key)
-      attempt("remove", () => databases[table].remove(key))
-    }
+  /** The newest first. */
+  pending(): ReadonlyArray<Changes> {
+    return this.writing === undefined ? [this.waiting] : [this.waiting, this.writing]
   }
 
-  const transact = <A>(body: (transaction: StateTransaction) => A): A => {
-    if (failure !== undefined) throw failure
-    invariant(!isTransacting, "transactions do not nest")
-    let outcome: Result.Result<A, unknown> | undefined
-    isTransacting = true
+  assertWhole(): void {
+    if (this.failure !== undefined) throw this.failure
+  }
+
+  commit(changes: Changes): void {
+    if (changes.isEmpty) return
+    this.waiting.add(changes)
+    if (this.writing === undefined) this.write()
+  }
+
+  get room(): Effect.Effect<void, StateWriteFailure> {
+    return this.until(() => this.waiting.bytes < this.waitingBytesMax)
+  }
+
+  get flush(): Effect.Effect<void, StateWriteFailure> {
+    return Effect.suspend(() => {
+      const last = this.waiting.isEmpty ? this.writing : this.waiting
+      return this.until(() => last === undefined || !this.pending().includes(last))
+    })
+  }
+
+  get failed(): Effect.Effect<never, StateWriteFailure> {
+    return Deferred.await(this.broken)
+  }
+
+  /** A failure that was there before is known: whoever drives the store has been told. */
+  get end(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      this.failure !== undefined
+        ? Effect.void
+        : Effect.catch(this.flush, (cause) =>
+            Effect.logError("the last commits of the state could not be written", cause)
+          )
+    )
+  }
+
+  private until(holds: () => boolean): Effect.Effect<void, StateWriteFailure> {
+    return Effect.callback((resume) => {
+      const look = () => {
+        if (this.failure !== undefined) resume(Effect.fail(this.failure))
+        else if (holds()) resume(Effect.void)
+        else this.listeners.push(look)
+      }
+      look()
+    })
+  }
+
+  /** Everything that waits, in one turn: one LMDB transaction, of one promise or of a few. */
+  private write(): void {
+    const changes = this.waiting
+    this.waiting = new Changes()
+    this.writing = changes
+    const promises = new Set<Promise<boolean>>()
     try {
-      root.transactionSync(() => {
-        outcome = Result.try({ try: () => body(transaction), catch: (error) => error })
-        if (Result.isFailure(outcome)) throw outcome.failure
-        // A failed write that the body swallowed must not be committed around.
-        if (failure !== undefined) throw failure
+      changes.forEach((table, _text, { key, value }) => {
+        const database = this.databases[table]
+        promises.add(value === undefined ? database.remove(key) : database.put(key, value))
       })
     } catch (cause) {
-      if (failure !== undefined) throw failure
-      if (outcome !== undefined && Result.isFailure(outcome)) throw outcome.failure
-      throw failed("commit", cause)
-    } finally {
-      isTransacting = false
+      return this.fail(cause)
     }
-    invariant(outcome !== undefined && Result.isSuccess(outcome), "a committed body has returned")
-    return outcome.success
+    observeLater(this.databases.applied)
+    Promise.all(promises).then(
+      () => this.written(),
+      (error) => causeOf(error).then((cause) => this.fail(cause))
+    )
   }
 
-  const flush = Effect.suspend(() =>
-    failure !== undefined
-      ? Effect.fail(failure)
-      : Effect.mapError(LmdbEnvironment.sync(root), (cause) => failed("flush", cause))
-  )
+  private written(): void {
+    this.writing = undefined
+    if (!this.waiting.isEmpty) this.write()
+    this.tell()
+  }
 
-  return { reader, transact, flush }
+  /** What could not be written stays visible: the node stops, and replays it from the log. */
+  private fail(cause: unknown): void {
+    this.failure ??= new StateWriteFailure({ operation: "commit", cause })
+    Deferred.doneUnsafe(this.broken, Exit.fail(this.failure))
+    this.tell()
+  }
+
+  private tell(): void {
+    const { listeners } = this
+    this.listeners = []
+    for (const listener of listeners) listener()
+  }
+}
+
+function makeStateStore(behind: WriteBehind): StateStore["Service"] {
+  let isTransacting = false
+  return {
+    reader: behind.reader,
+    durable: behind.durable,
+    transact: (body) => {
+      behind.assertWhole()
+      invariant(!isTransacting, "transactions do not nest")
+      const transaction = new OverlayTransaction(behind.durable, behind.pending())
+      isTransacting = true
+      try {
+        const result = body(transaction)
+        behind.commit(transaction.changes)
+        return result
+      } finally {
+        transaction.end()
+        isTransacting = false
+      }
+    },
+    room: behind.room,
+    flush: behind.flush,
+    failed: behind.failed
+  }
 }
 
 /** lmdb-js copies keys and values out of the map. */

@@ -1,7 +1,7 @@
 /** The contract of `StateStore`, against every layer of it (SPEC §8). */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { StateReader } from "../../src/domain/state/StateTransaction.ts"
+import type { KeyRange, StateReader } from "../../src/domain/state/StateTransaction.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
 import { seededNumbers } from "../support/SeededNumbers.ts"
 import type { MakeStores } from "./Stores.ts"
@@ -146,6 +146,45 @@ export function suite(name: string, makeStores: MakeStores): void {
       }).pipe(Effect.provide(stores.open()))
     })
 
+    it.live("is durable after a flush, and in the order of the commits before it", () => {
+      const stores = makeStores()
+      return Effect.gen(function* () {
+        const { durable, flush, reader, room, transact } = yield* StateStore
+        for (let step = 1; step <= 50; step++) {
+          yield* room
+          transact((transaction) => {
+            transaction.put("kv", bytes(step % 7), bytes(step))
+            transaction.put("applied", bytes(0), bytes(step))
+          })
+          expect(reader.get("applied", bytes(0))).toEqual(bytes(step))
+          const found = durable.get("applied", bytes(0))?.[0] ?? 0
+          expect(found).toBeLessThanOrEqual(step)
+          // Both tables are of one commit: the newest key is the one that commit wrote.
+          const newest = Math.max(0, ...durable.range("kv", {}).map(({ value }) => value[0]!))
+          expect(newest).toBe(found)
+          if (step % 10 === 0) {
+            yield* flush
+            expect(durable.get("applied", bytes(0))).toEqual(bytes(step))
+          }
+        }
+      }).pipe(Effect.provide(stores.open()))
+    })
+
+    it.live("writes what is still waiting when it is closed", () => {
+      const stores = makeStores()
+      return Effect.gen(function* () {
+        yield* Effect.map(StateStore, ({ transact }) => {
+          for (let step = 1; step <= 20; step++) {
+            transact((transaction) => transaction.put("kv", bytes(step), bytes(step)))
+          }
+        }).pipe(Effect.provide(stores.open()))
+        const found = yield* Effect.map(StateStore, ({ reader }) => reader.range("kv", {})).pipe(
+          Effect.provide(stores.open())
+        )
+        expect(found).toHaveLength(20)
+      })
+    })
+
     it.live("agrees with a map over random transactions, some of which throw", () => {
       const stores = makeStores()
       const numbers = seededNumbers(11)
@@ -175,8 +214,19 @@ export function suite(name: string, makeStores: MakeStores): void {
             run()
             model = next
           }
-          const found = reader.range("kv", {}).map(({ key, value }) => [key[0], value[0]])
-          expect(found).toEqual([...model].sort(([a], [b]) => a - b))
+          const inOrder = [...model].sort(([a], [b]) => a - b)
+          const read = (range: KeyRange) =>
+            reader.range("kv", range).map(({ key, value }) => [key[0], value[0]])
+          expect(read({})).toEqual(inOrder)
+          const [from, until, limit] = [numbers.below(20), numbers.below(20), numbers.below(8)]
+          expect(read({ from: bytes(from), until: bytes(until), limit })).toEqual(
+            inOrder.filter(([key]) => key >= from && key < until).slice(0, limit)
+          )
+          const key = numbers.below(20)
+          expect(reader.get("kv", bytes(key))?.[0]).toBe(model.get(key))
+          // Sometimes the commits reach the disk meanwhile, sometimes they pile up.
+          if (numbers.below(5) === 0) yield* flush
+          else if (numbers.below(3) === 0) yield* Effect.yieldNow
         }
         yield* flush
       }).pipe(Effect.provide(stores.open()))

@@ -86,19 +86,26 @@ describe("MemoryDisk", () => {
     }).pipe(Effect.provide(StateStoreMemory.layer({ disk })))
   })
 
-  it.effect("a failed commit changes nothing and breaks the store", () => {
-    const disk = new MemoryDisk()
-    return Effect.gen(function* () {
-      const { flush, reader, transact } = yield* StateStore
-      disk.nextStateFault = new Error("no space")
-      const put = () => transact((tx) => tx.put("kv", Buffer.from([1]), Buffer.from([1])))
-      expect(put).toThrow("no space")
-      expect(reader.range("kv", {})).toEqual([])
-      disk.nextStateFault = undefined
-      expect(put).toThrow("no space")
-      expect(yield* Effect.flip(flush)).toMatchObject({ _tag: "StateWriteFailure" })
-    }).pipe(Effect.provide(StateStoreMemory.layer({ disk })))
-  })
+  it.effect(
+    "a commit that cannot be written is visible, never durable, and breaks the store",
+    () => {
+      const disk = new MemoryDisk()
+      return Effect.gen(function* () {
+        const { durable, failed, flush, reader, room, transact } = yield* StateStore
+        disk.nextStateFault = new Error("no space")
+        const put = () => transact((tx) => tx.put("kv", Buffer.from([1]), Buffer.from([1])))
+        put()
+        expect(reader.range("kv", {})).toHaveLength(1)
+        disk.nextStateFault = undefined
+        expect(put).toThrow("no space")
+        for (const later of [failed, flush, room]) {
+          expect(yield* Effect.flip(later)).toMatchObject({ _tag: "StateWriteFailure" })
+        }
+        disk.crash({ keptCommits: disk.unflushedCommits })
+        expect([reader, durable].map((tables) => tables.range("kv", {}))).toEqual([[], []])
+      }).pipe(Effect.provide(StateStoreMemory.layer({ disk })))
+    }
+  )
 
   const entry = { index: 1 as LogIndex, term: 1 as Term, kind: "noop", data: Buffer.of() } as const
   const write = { entries: [entry], hardState: undefined }

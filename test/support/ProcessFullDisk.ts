@@ -45,6 +45,7 @@ const fill = Effect.gen(function* () {
   const state = yield* StateStore
   yield* log.persist({ entries: [entryOf(1, 100)], hardState: undefined })
   state.transact((transaction) => transaction.put("kv", Buffer.from([1]), Buffer.from([1])))
+  yield* state.flush
   // Below 4 MiB of pages lmdb-js starts at the end of the turn, which has its own way to fail.
   const size = Math.ceil((3 << 20) / count)
   const entries = Array.from({ length: count }, (_, at) => entryOf(at + 2, size))
@@ -67,14 +68,16 @@ const fill = Effect.gen(function* () {
     state.transact((transaction) => {
       transaction.put("kv", Buffer.from([1]), Buffer.alloc(bytes))
     })
+  const atOnce = tagOf(put(4 << 20))
+  const failed = (yield* Effect.flip(state.failed))._tag
   return {
     log: [first._tag, later._tag, localLater._tag],
     cause: String(first.cause),
     lastIndex: log.reader.lastIndex(),
     term: log.hardState().term,
-    state: [tagOf(put(4 << 20)), tagOf(put(1))],
+    state: [atOnce, failed, tagOf(put(1))],
     flush: (yield* Effect.flip(state.flush))._tag,
-    rows: state.reader.range("kv", {}).map(({ value }) => value.length)
+    rows: state.durable.range("kv", {}).map(({ value }) => value.length)
   }
 })
 

@@ -39,10 +39,12 @@ function saved(state = bootstrapped()) {
   return { disk, store, state }
 }
 
-/** The tables that the last commit wrote to, and how often. */
+/** The tables that the last commit wrote to, once for each key. */
 function lastWrites(disk: ReturnType<typeof stateOnDisk>["disk"]): ReadonlyArray<Table> {
+  const written: Array<Table> = []
   const last = disk.journal.at(-1)
-  return last?.environment === "state" ? last.changes.map(({ table }) => table) : []
+  if (last?.environment === "state") last.changes.forEach((table) => void written.push(table))
+  return written.sort()
 }
 
 describe("ReplicatedState", () => {
