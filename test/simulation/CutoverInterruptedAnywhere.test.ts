@@ -51,11 +51,13 @@ const interruptedAt = (sim: InterruptingSim, disk: MemoryDisk, operation: number
     yield* enableStorage
     yield* Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
     disk.logWriteMillis = 2
-    const before = yield* Effect.forkChild(put("before", "1"), { startImmediately: true })
+    const barrier = yield* QuiescenceBarrier
+    const before = yield* Effect.forkChild(put("before", "1"))
+    // Admitted, or the closed barrier would refuse it, and rightly.
+    while (barrier.state().inflightCount === 0) yield* Effect.yieldNow
     const run = yield* Effect.forkChild(cutOver)
     sim.interruptAt(run, operation)
     const exit = yield* Fiber.await(run)
-    const barrier = yield* QuiescenceBarrier
     yield* Effect.timeout(barrier.opened, 100)
     yield* put("after", "2")
     yield* Fiber.join(before)
