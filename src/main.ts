@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * The command line. No logic: each command lives in `layers/Command*.ts`.
  *

@@ -10,13 +10,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os"
 import { join, posix } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
-
-interface Rule {
-  readonly name: string
-  readonly appliesTo: RegExp
-  /** One sentence for each finding; `path` is relative to the root. */
-  readonly report: (path: string, text: string) => ReadonlyArray<string>
-}
+import { examplesAreUsers, importArrows, type Rule } from "./support/ImportRules.ts"
 
 /** May only shrink: an entry whose file no longer breaks the rule fails the test. */
 const exceptions: ReadonlyArray<{
@@ -34,103 +28,6 @@ const exceptions: ReadonlyArray<{
 const everywhere = /^(src|test|bench|examples|scripts)\//
 const source = /^src\//
 const sourceAndTests = /^(src|test)\//
-
-// ---- Import arrows: domain ← services ← layers ← main
-
-/** Effect's modules that hold data and describe it; those that run, wait or log are not domain. */
-const effectInDomain = new Set(
-  `Array BigDecimal BigInt Boolean Brand Chunk Combiner Data Duration Equal Equivalence Exit
-  Filter Function Hash HashMap HashSet Iterable Match MutableHashMap MutableHashSet MutableList
-  NonEmptyIterable Number Option Order Ordering Pipeable Predicate Record Redactable Redacted
-  Reducer Result Schema SchemaAST SchemaGetter SchemaIssue SchemaTransformation String Struct
-  Symbol Trie Tuple Types Unify encoding/Base64 encoding/Base64Url encoding/Hex rpc/Rpc
-  rpc/RpcGroup rpc/RpcSchema`.split(/\s+/)
-)
-const nodeInDomain = new Set(["node:buffer", "node:crypto", "node:util", "node:zlib"])
-
-/** What the files of a part of `src` may import from the other parts. */
-const mayImport: Record<string, ReadonlyArray<string>> = {
-  domain: ["domain"],
-  services: ["services", "domain"],
-  layers: ["layers", "services", "domain"],
-  "main.ts": ["layers", "services", "domain"],
-  "index.ts": ["layers", "services", "domain"]
-}
-
-interface Import {
-  readonly specifier: string
-  /** Names in braces; empty for a namespace, a default or a side effect. */
-  readonly names: ReadonlyArray<string>
-}
-
-const importsOf = (text: string): ReadonlyArray<Import> => {
-  const statements = /^(?:import|export)\b([^"'`;=()]*?)\bfrom\s*["']([^"']+)["']/gm
-  const bare = /^import\s*["']([^"']+)["']/gm
-  const dynamic = /\bimport\(\s*["']([^"']+)["']/g
-  const namesIn = (clause: string): ReadonlyArray<string> =>
-    (/\{([^}]*)\}/.exec(clause)?.[1] ?? "")
-      .split(",")
-      .map((name) =>
-        name
-          .trim()
-          .replace(/^type\s+/, "")
-          .replace(/\s+as\s+.*$/, "")
-      )
-      .filter((name) => name !== "")
-  return [
-    ...Array.from(text.matchAll(statements), (match) => ({
-      specifier: match[2]!,
-      names: namesIn(match[1]!)
-    })),
-    ...Array.from(text.matchAll(bare), (match) => ({ specifier: match[1]!, names: [] })),
-    ...Array.from(text.matchAll(dynamic), (match) => ({ specifier: match[1]!, names: [] }))
-  ]
-}
-
-/** `effect/rpc` with `{ Rpc }` is the module `rpc/Rpc`; `effect/Schema` is `Schema`. */
-const effectModulesOf = ({ specifier, names }: Import): ReadonlyArray<string> => {
-  const path = specifier.slice("effect/".length)
-  const isBarrel = path === "" || /^[a-z-]+$/.test(path)
-  if (!isBarrel) return [path]
-  const prefix = path === "" ? "" : `${path}/`
-  return names.length === 0 ? [specifier] : names.map((name) => `${prefix}${name}`)
-}
-
-const isRelative = (specifier: string) => specifier.startsWith(".")
-const isEffect = (specifier: string) => specifier === "effect" || specifier.startsWith("effect/")
-
-const outsideImport = (part: string, found: Import): ReadonlyArray<string> => {
-  const { specifier } = found
-  if (part === "domain") {
-    if (nodeInDomain.has(specifier)) return []
-    const refused = isEffect(specifier)
-      ? effectModulesOf(found).filter((module) => !effectInDomain.has(module))
-      : [specifier]
-    return refused.map((module) => `src/domain may not import ${module} (${specifier})`)
-  }
-  if (part === "services" && !isEffect(specifier)) {
-    return [`a service is a contract: it may not import ${specifier}`]
-  }
-  return []
-}
-
-const importArrows: Rule = {
-  name: "import arrows",
-  appliesTo: source,
-  report: (path, text) => {
-    const part = path.split("/")[1]!
-    const allowed = mayImport[part]
-    if (allowed === undefined)
-      return [`src/${part} is none of domain, services, layers, main, index`]
-    return importsOf(text).flatMap((found) => {
-      if (!isRelative(found.specifier)) return outsideImport(part, found)
-      const target = posix.join(posix.dirname(path), found.specifier)
-      const [top, targetPart] = target.split("/")
-      const follows = top === "src" && allowed.includes(targetPart!)
-      return follows ? [] : [`${part} may not import ${target}`]
-    })
-  }
-}
 
 // ---- Words
 
@@ -236,7 +133,7 @@ const headerComment: Rule = {
   name: "header comment",
   appliesTo: source,
   report: (_path, text) =>
-    text.startsWith("/**") ? [] : ["does not start with a comment that says what it is"]
+    /^(#!.*\n)?\/\*\*/.test(text) ? [] : ["does not start with a comment that says what it is"]
 }
 
 const noBarrels: Rule = {
@@ -258,6 +155,7 @@ const namedPlaces: Rule = {
 
 const rules: ReadonlyArray<Rule> = [
   importArrows,
+  examplesAreUsers,
   bannedWordsRule,
   shortFiles,
   shortComments,
@@ -313,6 +211,7 @@ describe("the rules have teeth", () => {
   const layer = "src/layers/Node.ts"
   const service = "src/services/Transport.ts"
   const suite = "test/domain/raft/Raft.test.ts"
+  const example = "examples/embedded/main.ts"
   const header = "/** A file. */\n"
   const suppress = "biome-ignore"
 
@@ -332,6 +231,8 @@ describe("the rules have teeth", () => {
     [importArrows, layer, 'import { main } from "../main.ts"\n'],
     [importArrows, layer, 'import { seeded } from "../../test/support/Seed.ts"\n'],
     [importArrows, "src/server/Node.ts", header],
+    [examplesAreUsers, example, 'import { Limits } from "../../src/domain/Limits.ts"\n'],
+    [examplesAreUsers, example, 'export * from "../../test/support/Seed.ts"\n'],
     [bannedWordsRule, core, "const entry = value as any\n"],
     [bannedWordsRule, suite, "const entry = value as any\n"],
     [bannedWordsRule, layer, "// @ts-ignore\n"],
@@ -372,6 +273,7 @@ describe("the rules have teeth", () => {
     [service, 'import * as Context from "effect/Context"\nimport "../domain/Ids.ts"\n'],
     [layer, 'import { open } from "lmdb"\nimport * as Quorum from "../domain/raft/Quorum.ts"\n'],
     ["src/main.ts", 'import * as Node from "./layers/Node.ts"\nNodeRuntime.runPromise(program)\n'],
+    [example, 'import { Replica } from "../../src/index.ts"\nimport "./Ledger.ts"\n'],
     ["src/index.ts", 'export * from "./domain/Ids.ts"\n'],
     [suite, 'context.skip(isMissing, "no test data")\nEffect.runPromise(program)\n']
   ]

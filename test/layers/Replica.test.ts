@@ -13,6 +13,7 @@ import { Replica } from "../../src/services/Replica.ts"
 import { StateMachine } from "../../src/services/StateMachine.ts"
 import { replicaNode } from "../support/MemoryNode.ts"
 import { text } from "../support/NodeCalls.ts"
+import { inTime } from "../support/PassingTime.ts"
 
 /** Appends each request to one value, and answers the whole of it; `?` as a query reads it. */
 const appending = Layer.succeed(StateMachine, {
@@ -39,13 +40,6 @@ const read = (query: string, options?: { readonly stale: boolean }) =>
   Effect.flatMap(Replica, (replica) => replica.read(text(query), options)).pipe(
     Effect.map((answer) => Buffer.from(answer).toString())
   )
-
-/** Runs it while time passes, a little at a time. */
-const inTime = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
-  const fibre = yield* Effect.forkChild(effect, { startImmediately: true })
-  while (fibre.pollUnsafe() === undefined) yield* TestClock.adjust("1 millis")
-  return yield* Fiber.join(fibre)
-})
 
 describe("Replica (SPEC §7, §9)", () => {
   it.effect("waits for the leader, then proposes to and reads an embedder's own machine", () =>

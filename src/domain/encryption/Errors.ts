@@ -165,6 +165,7 @@ export class KekUnavailable extends Schema.TaggedError<KekUnavailable>()("KekUna
     "notConfigured",
     "missing",
     "unreadable",
+    "unreachable",
     "tooOpen",
     "wrongSize",
     "notBase64"
@@ -175,6 +176,7 @@ export class KekUnavailable extends Schema.TaggedError<KekUnavailable>()("KekUna
       notConfigured: "configure a KEK source and start the node again",
       missing: "put the KEK there and start the node again",
       unreadable: "let the node's user read it and start the node again",
+      unreachable: "see that the key service answers and start the node again",
       tooOpen: "it can be read by others; give it mode 0600 and rotate the KEK",
       wrongSize: "a KEK has exactly 32 bytes",
       notBase64: "write the 32 bytes as base64"
