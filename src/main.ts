@@ -12,6 +12,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { version } from "./domain/Version.ts"
 import * as CommandDump from "./layers/CommandDump.ts"
 import * as CommandEncryption from "./layers/CommandEncryption.ts"
 import * as CommandFailure from "./layers/CommandFailure.ts"
@@ -45,7 +46,7 @@ const environment = Layer.mergeAll(
   Layer.succeed(Logger.LogToStderr, true)
 )
 
-Command.run(sealog, { version: "0.1.0" }).pipe(
+Command.run(sealog, { version }).pipe(
   Effect.provide(environment),
   CommandFailure.report,
   NodeRuntime.runMain({ disableErrorReporting: true, teardown: CommandFailure.teardown })

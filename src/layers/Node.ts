@@ -20,6 +20,7 @@ import * as KeystoreLive from "./KeystoreLive.ts"
 import * as KvStoreLive from "./KvStoreLive.ts"
 import * as LogEnvironmentLmdb from "./LogEnvironmentLmdb.ts"
 import * as NodeConfigLive from "./NodeConfigLive.ts"
+import * as NodeMetrics from "./NodeMetrics.ts"
 import * as NodeStatusLive from "./NodeStatusLive.ts"
 import * as OpeningLive from "./OpeningLive.ts"
 import * as QuiescenceBarrierLive from "./QuiescenceBarrierLive.ts"
@@ -42,6 +43,7 @@ export const mapSizeBytes = 64 * 1024 * Limits.mebibyte
  */
 export const replica = (options: { readonly nodeName: NodeName }) =>
   Layer.mergeAll(ReplicaLive.layer, EncryptionAdminLive.layer, CutoverLive.layer).pipe(
+    Layer.provideMerge(NodeMetrics.layer),
     Layer.provideMerge(CoordinatorLive.layer),
     Layer.provideMerge(NodeStatusLive.layer),
     Layer.provideMerge(RaftEngineLive.layer),

@@ -253,15 +253,20 @@ const makeWrite = Effect.gen(function* () {
 /** Applies committed entries in order, and answers each before the next run (SPEC §11). */
 const makeApply = Effect.fnUntraced(function* (driver: RaftEngineDriver) {
   const applier = yield* Applier
+  const clock = yield* Clock.Clock
   const keystore = yield* Keystore
   const { groupId } = yield* Opening
   const { room } = yield* StateStore
+  const { counters } = yield* Telemetry
 
   return Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
     let rest = entries
     while (rest.length > 0) {
       yield* room
+      const startedAt = clock.monotonicTimeNanosUnsafe()
       const run = yield* attempt(() => applier.apply(rest))
+      const nanos = Number(clock.monotonicTimeNanosUnsafe() - startedAt)
+      if (run.outcomes.length > 0) counters.applySeconds.record(nanos / 1e9)
       for (const [offset, outcome] of run.outcomes.entries()) driver.answer(rest[offset]!, outcome)
       if (run.failure !== undefined) return yield* Effect.fail(run.failure)
       rest = rest.slice(run.outcomes.length)
