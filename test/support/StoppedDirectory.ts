@@ -1,0 +1,84 @@
+/** What tests do to the data directory of a node that is not running: copy, read and falsify it. */
+import { readFileSync } from "node:fs"
+import { cp, rm } from "node:fs/promises"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as ReplicatedState from "../../src/domain/apply/ReplicatedState.ts"
+import { type DataKey, KeyEncryptionKey } from "../../src/domain/encryption/DataKey.ts"
+import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
+import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
+import type { Entry } from "../../src/domain/raft/Entry.ts"
+import * as Position from "../../src/domain/raft/Position.ts"
+import type { StateTransaction } from "../../src/domain/state/StateTransaction.ts"
+import { groupId } from "../../src/layers/Node.ts"
+import * as StoppedNode from "../../src/layers/StoppedNode.ts"
+import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
+import { StateStore } from "../../src/services/StateStore.ts"
+
+/** Replaces one directory by a copy of another. */
+export const replace = (path: string, by: string) =>
+  Effect.promise(async () => {
+    await rm(path, { recursive: true, force: true })
+    await cp(by, path, { recursive: true })
+  })
+
+/** Puts entries of the test's own in the place of the last ones; checksums and all are right. */
+export const rewriteLastEntries = <E>(
+  directory: string,
+  count: number,
+  edit: (last: ReadonlyArray<Entry>) => Effect.Effect<ReadonlyArray<Entry>, E>
+) =>
+  Effect.gen(function* () {
+    const store = yield* RaftLogStore
+    const until = Position.after(store.reader.lastIndex())
+    const from = Position.plus(until, -count)
+    const last = store.reader.entries(from, until, Number.MAX_SAFE_INTEGER)
+    yield* store.persist({ entries: yield* edit(last), hardState: undefined })
+  }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
+
+/** What the state says about encryption and progress. */
+export const replicatedState = (directory: string) =>
+  Effect.gen(function* () {
+    const { reader } = yield* StateStore
+    const state = Result.getOrThrow(ReplicatedState.load(reader, groupId))
+    if (state === undefined) return yield* Effect.die(new Error(`nothing in ${directory}`))
+    return state
+  }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
+
+/** One commit of the state, of the test's own. */
+export const rewriteState = (directory: string, edit: (transaction: StateTransaction) => void) =>
+  Effect.gen(function* () {
+    const store = yield* StateStore
+    store.transact(edit)
+    yield* store.flush
+  }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
+
+export const kekOf = (kekFile: string): KeyEncryptionKey => {
+  const bytes = Buffer.allocUnsafeSlow(32)
+  readFileSync(kekFile).copy(bytes)
+  return new KeyEncryptionKey(bytes)
+}
+
+/** The raft DEK of a stopped node, as its sidecar keeps it and unwrapped. */
+export const raftDek = (directory: string, kekFile: string) =>
+  Effect.map(replicatedState(directory), ({ sidecar }): RaftDek => {
+    const row = SidecarState.keyOf(sidecar, sidecar.active.raft)!
+    const kek = kekOf(kekFile)
+    return {
+      row,
+      kek,
+      key: Result.getOrThrow(WrappedDek.unwrap({ kek, identity: row }, row.wrapped))
+    }
+  })
+
+export interface RaftDek {
+  readonly row: SidecarState.WrappedKey
+  readonly kek: KeyEncryptionKey
+  readonly key: DataKey
+}
+
+export const environments = (directory: string) => ({
+  log: join(directory, "log"),
+  state: join(directory, "state")
+})
