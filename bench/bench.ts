@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Node from "./Node.ts"
 import * as Report from "./Report.ts"
 import * as Round from "./Round.ts"
@@ -55,6 +56,6 @@ const bench = Effect.gen(function* () {
   yield* say(Report.sealsLineOf(seals))
   if (flags.json)
     process.stdout.write(`${JSON.stringify({ ...load, roundCount, levels, seals })}\n`)
-}).pipe(Effect.scoped)
+}).pipe(Effect.scoped, Effect.provide(Logger.layer([])))
 
 NodeRuntime.runMain(bench)

@@ -1,5 +1,6 @@
 /**
  * The engine's loop: one fibre, one bounded inbox, **persist → send → apply → answer** (SPEC §9–§13).
+ * What an earlier round has persisted is applied while this one's entries are being written.
  *
  * Everything that takes time, waits or may fail in the world is here; what is decided is in
  * `RaftEngineDriver`. What must never happen: a message or an answer before the write that makes it
@@ -199,7 +200,7 @@ const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machiner
   /** A commit index alone is not worth a sync: it travels with the next write. */
   const persist = (ready: Ready) => {
     hardState = ready.hardState ?? hardState
-    return ready.mustSync ? write({ entries: ready.entries, hardState }) : Effect.void
+    return write({ entries: ready.entries, hardState })
   }
   return Effect.gen(function* () {
     const inputs = yield* raft.hasReady() ? Queue.clear(inbox) : Queue.takeAll(inbox)
@@ -210,10 +211,11 @@ const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machiner
     if (!raft.hasReady()) return
     const ready = yield* attempt(() => raft.ready())
     invariant(ready.snapshot === undefined, "nobody sends a lone voter a snapshot (SPEC §16)")
-    yield* persist(ready)
+    const { durable, rest } = split(ready)
+    yield* ready.mustSync ? together(persist(ready), apply(durable)) : apply(durable)
     driver.persisted(ready)
     transport.send(ready.messages)
-    yield* apply(ready.committedEntries)
+    yield* apply(rest)
     yield* attempt(() => {
       raft.advance(ready)
       driver.finished()
@@ -229,6 +231,24 @@ const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machiner
     })
   })
 })
+
+/**
+ * The committed entries that an earlier round has made durable, and those that this one is to: an
+ * entry is applied only when it is durable in this node's own log (SPEC §11).
+ */
+function split({ committedEntries, entries }: Ready) {
+  const firstWritten = entries[0]?.index ?? Number.POSITIVE_INFINITY
+  const at = committedEntries.findIndex(({ index }) => index >= firstWritten)
+  if (at < 0) return { durable: committedEntries, rest: [] }
+  return { durable: committedEntries.slice(0, at), rest: committedEntries.slice(at) }
+}
+
+/** The write begins at the end of the turn; what is applied meanwhile costs no time of its own. */
+const together = <E, F>(writing: Effect.Effect<void, E>, applying: Effect.Effect<void, F>) =>
+  Effect.all([writing, Effect.andThen(Effect.yieldNow, applying)], {
+    concurrency: "unbounded",
+    discard: true
+  })
 
 /** A durable write of the log, timed. */
 const makeWrite = Effect.gen(function* () {

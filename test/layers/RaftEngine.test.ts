@@ -257,6 +257,35 @@ describe("nothing is answered before the write has returned (SPEC §9)", () => {
     }).pipe(Effect.provide(gatedNode({ disk, gate })))
   })
 
+  it.effect("but what an earlier write made durable is applied during the next one", () => {
+    const disk = new MemoryDisk()
+    const gate = new Gate()
+    return Effect.gen(function* () {
+      yield* ready
+      const engine = yield* RaftEngine
+      const { index } = (yield* Applier).position
+      const events: Array<string> = []
+      const proposed = (name: string) =>
+        Effect.flatMap(proposal, (request) =>
+          engine.propose({ ...request, onEvent: ({ _tag }) => void events.push(`${name} ${_tag}`) })
+        )
+      gate.close()
+      yield* start(proposed("first"))
+      yield* gate.reached
+      yield* start(proposed("second"))
+      yield* settled
+      expect(events).toEqual([])
+      gate.openOnce()
+      yield* settled
+      // The second write stands at the gate, and the first entry is applied and answered.
+      expect([gate.waitingCount, (yield* Applier).position.index]).toEqual([1, index + 1])
+      expect(events).toEqual(["first Applied"])
+      gate.open()
+      yield* settled
+      expect(events).toEqual(["first Applied", "second Applied"])
+    }).pipe(Effect.provide(gatedNode({ disk, gate })))
+  })
+
   it.effect("and no proposal is taken in before the noop is durable and applied", () => {
     const disk = new MemoryDisk()
     const gate = new Gate()

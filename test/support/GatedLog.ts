@@ -19,6 +19,7 @@ export class Gate {
   private readonly latch = Latch.makeUnsafe(true)
   /** Writes that stand at the gate. */
   waitingCount = 0
+  private closesAfterOne = false
 
   close(): void {
     this.latch.closeUnsafe()
@@ -28,10 +29,19 @@ export class Gate {
     this.latch.openUnsafe()
   }
 
+  /** Lets one write through and shuts again behind it. */
+  openOnce(): void {
+    this.closesAfterOne = true
+    this.latch.openUnsafe()
+  }
+
   readonly pass = Effect.suspend(() => {
     this.waitingCount += 1
     return Effect.ensuring(
-      this.latch.await,
+      Effect.map(this.latch.await, () => {
+        if (this.closesAfterOne) this.close()
+        this.closesAfterOne = false
+      }),
       Effect.sync(() => {
         this.waitingCount -= 1
       })
