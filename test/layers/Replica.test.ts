@@ -65,6 +65,22 @@ describe("Replica (SPEC §7, §9)", () => {
     })
   })
 
+  it.effect(
+    "a linearizable read sees what was answered before a crash, as soon as it answers",
+    () => {
+      const disk = new MemoryDisk()
+      return Effect.gen(function* () {
+        yield* inTime(propose("kept")).pipe(Effect.provide(node(disk)))
+        disk.crash({ keptCommits: 0 })
+        yield* Effect.gen(function* () {
+          const early = yield* Effect.forkChild(read("?"), { startImmediately: true })
+          expect(yield* read("?", { stale: true }), "nothing is replayed yet").toBe("")
+          expect(yield* inTime(Fiber.join(early))).toBe("kept")
+        }).pipe(Effect.provide(node(disk)))
+      })
+    }
+  )
+
   it.effect("a request waits at a closed barrier and goes on when it opens", () =>
     Effect.gen(function* () {
       yield* inTime(propose("a"))
