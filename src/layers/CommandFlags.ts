@@ -23,6 +23,11 @@ export const listen = endpointFlag("listen", 0).pipe(
   Flag.withDescription("Loopback address to serve; port 0 takes any free port")
 )
 
+export const metricsListen = endpointFlag("metrics-listen", 0).pipe(
+  Flag.withDescription("Loopback address for /metrics and /healthz; without it neither is served"),
+  Flag.optional
+)
+
 export const dataDirectory = Flag.String("data-dir").pipe(
   Flag.withMetavar("DIRECTORY"),
   Flag.filter(

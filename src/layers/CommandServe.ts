@@ -24,13 +24,16 @@ import * as KekProviderEnvironment from "./KekProviderEnvironment.ts"
 import * as KekProviderFile from "./KekProviderFile.ts"
 import * as KekProviderNone from "./KekProviderNone.ts"
 import * as LogOutput from "./LogOutput.ts"
+import * as MetricsServer from "./MetricsServer.ts"
 import * as Node from "./Node.ts"
+import * as ProcessMetrics from "./ProcessMetrics.ts"
 import * as RpcServerSocket from "./RpcServerSocket.ts"
 
 interface ServeOptions {
   readonly directory: string
   readonly nodeName: NodeName
   readonly listen: Endpoint.Endpoint
+  readonly metricsListen: Endpoint.Endpoint | undefined
   readonly kekFile: string | undefined
   readonly kekVariable: string | undefined
   readonly logFormat: LogOutput.LogFormat
@@ -57,19 +60,32 @@ const serve = (options: ServeOptions) => {
 const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.Effect<void>) {
   const { directory, nodeName } = options
   const listen = yield* RpcServerSocket.requireLoopback(options.listen)
+  if (options.metricsListen !== undefined) {
+    yield* RpcServerSocket.requireLoopback(options.metricsListen)
+  }
   const kek = yield* kekProviderOf(options)
   // In two steps, so that everything of the socket is released before anything of the node.
   const node = yield* Layer.build(Node.layer({ directory, nodeName }).pipe(Layer.provide(kek)))
+  const metrics = yield* serveMetrics(options).pipe(Effect.provideContext(node))
   const socket = yield* Layer.build(RpcServerSocket.layer(listen)).pipe(Effect.provideContext(node))
+  if (metrics !== undefined) yield* Effect.addFinalizer(() => metrics.stopping)
   const { address } = Context.get(socket, SocketServer.SocketServer)
   invariant("port" in address, "a TCP server listens on a port")
   const bound = Endpoint.format({ host: listen.host, port: address.port })
-  yield* CommandOutput.line(JSON.stringify({ ready: true, listen: bound }))
+  const watched = metrics === undefined ? {} : { metrics: Endpoint.format(metrics.address) }
+  yield* CommandOutput.line(JSON.stringify({ ready: true, listen: bound, ...watched }))
   yield* serves
   return yield* Context.get(node, RaftEngine).stopped.pipe(
     Effect.mapError((cause) => new NodeHalted({ cause }))
   )
 }, Effect.scoped)
+
+/** Closes after the socket of the requests and before the node: its last minutes can be watched. */
+const serveMetrics = Effect.fnUntraced(function* ({ metricsListen }: ServeOptions) {
+  if (metricsListen === undefined) return undefined
+  yield* Layer.build(ProcessMetrics.layer)
+  return yield* MetricsServer.serve(metricsListen)
+})
 
 export const command = Command.make(
   "serve",
@@ -77,6 +93,7 @@ export const command = Command.make(
     directory: CommandFlags.dataDirectory,
     nodeName: CommandFlags.nodeName,
     listen: CommandFlags.listen,
+    metricsListen: CommandFlags.metricsListen,
     kekFile: Flag.String("kek-file").pipe(
       Flag.withMetavar("FILE"),
       Flag.withDescription("File with the key-encryption key; without it nothing can be encrypted"),
@@ -95,6 +112,7 @@ export const command = Command.make(
   (given) =>
     serve({
       ...given,
+      metricsListen: Option.getOrUndefined(given.metricsListen),
       kekFile: Option.getOrUndefined(given.kekFile),
       kekVariable: Option.getOrUndefined(given.kekVariable)
     }).pipe(

@@ -1,9 +1,16 @@
 /** `sealog status`: who a node is, its role, and how far it is. Proof: `test/e2e/Admin.test.ts`. */
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import type { NodeStatus } from "../domain/api/AdminApi.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
 import * as RpcClientSocket from "./RpcClientSocket.ts"
+
+/** Silent about the usual case. */
+const candidacyOf = ({
+  candidacyRenounced: reason
+}: NodeStatus): ReadonlyArray<readonly [string, string]> =>
+  reason === undefined ? [] : [["candidacy", `renounced (${reason}): this opening will not lead`]]
 
 export const command = Command.make(
   "status",
@@ -22,7 +29,8 @@ export const command = Command.make(
         ["log", `last ${status.lastIndex}, committed ${status.commitIndex}`],
         ["applied", status.appliedIndex],
         ["revision", status.revision],
-        ["encryption phase", status.phase]
+        ["encryption phase", status.phase],
+        ...candidacyOf(status)
       ])
     })
   }, Effect.scoped)

@@ -30,6 +30,7 @@ import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { type ProposeRejection, RaftEngine } from "../services/RaftEngine.ts"
 import { Telemetry } from "../services/Telemetry.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
+import { SpaceReport } from "./SpaceReport.ts"
 
 /** A user request that was admitted, with its caller. */
 interface Admitted extends Waiting {
@@ -135,6 +136,7 @@ const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>)
   const barrier = yield* QuiescenceBarrier
   const engine = yield* RaftEngine
   const space = yield* FreeSpace
+  const report = new SpaceReport(space, yield* Telemetry)
   return {
     /** The term the request is counted in, or why it is not admitted. */
     admit: (request: Uint8Array): Term | ProposeRejection | SpaceLow => {
@@ -144,7 +146,11 @@ const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>)
         return new TooManyProposals({ pendingCount: group.count, pendingBytes: group.pendingBytes })
       }
       const low = space.reserve(request.length)
-      if (low !== undefined) return low
+      if (low !== undefined) {
+        report.refused(low)
+        return low
+      }
+      report.admitted()
       const { term } = intake
       if (barrier.admit({ source: "user", term })) return term
       space.release(request.length)

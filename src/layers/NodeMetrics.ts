@@ -7,13 +7,18 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as ReplicatedState from "../domain/apply/ReplicatedState.ts"
 import * as SidecarState from "../domain/encryption/SidecarState.ts"
 import { RenouncedReason } from "../domain/engine/Candidacy.ts"
 import { version } from "../domain/Version.ts"
 import { Applier } from "../services/Applier.ts"
+import { FreeSpace } from "../services/FreeSpace.ts"
+import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
+import { StateStore } from "../services/StateStore.ts"
 import { Telemetry } from "../services/Telemetry.ts"
 import * as MetricFamily from "./MetricFamily.ts"
 
@@ -81,6 +86,7 @@ const raft = Effect.gen(function* () {
   const { counters } = yield* Telemetry
   const engine = yield* RaftEngine
   const applier = yield* Applier
+  const flushedIndex = yield* makeFlushedIndex
   return [
     gauge("sealog_raft_term", "Current term", () => engine.status().term),
     {
@@ -110,8 +116,25 @@ const raft = Effect.gen(function* () {
     gauge("sealog_log_last_index", "Last index of the log", () => engine.status().lastIndex),
     gauge("sealog_committed_index", "Highest index known committed", () => engine.status().commit),
     gauge("sealog_applied_index", "Highest index applied", () => applier.position.index),
+    gauge(
+      "sealog_flushed_index",
+      "Highest index whose effects are durable in the state",
+      flushedIndex
+    ),
     gauge("sealog_revision", "Revision of the state machine", () => applier.revision)
   ] satisfies Families
+})
+
+/** What is durable of a state is read off that state: it may lag behind what was applied. */
+const makeFlushedIndex = Effect.gen(function* () {
+  const { groupId } = yield* Opening
+  const { durable } = yield* StateStore
+  return () =>
+    Result.match(ReplicatedState.appliedOf(durable, groupId), {
+      onSuccess: (applied) => applied?.index ?? 0,
+      // The next start refuses it; a scrape must not.
+      onFailure: () => 0
+    })
 })
 
 const encryption = Effect.gen(function* () {
@@ -208,6 +231,23 @@ const identity = Effect.gen(function* () {
   ] satisfies Families
 })
 
+const space = Effect.gen(function* () {
+  const { freeBytes } = yield* FreeSpace
+  const { freeBytesHalt, freeBytesMin } = yield* NodeConfig
+  return [
+    gauge("sealog_free_bytes", "Free bytes of the disk under the data directory", freeBytes),
+    {
+      name: "sealog_free_bytes_mark",
+      help: "Free bytes below which users' requests are refused, and below which the node stops",
+      type: "gauge",
+      series: [
+        { labels: { mark: "refuse" }, read: () => freeBytesMin },
+        { labels: { mark: "halt" }, read: () => freeBytesHalt }
+      ]
+    }
+  ] satisfies Families
+})
+
 /** All families of the node in this context. */
 export const families = Effect.gen(function* () {
   const telemetry = yield* Telemetry
@@ -217,7 +257,8 @@ export const families = Effect.gen(function* () {
     proposals(telemetry),
     log(telemetry),
     yield* encryption,
-    yield* cutover
+    yield* cutover,
+    yield* space
   ]
   return groups.flat()
 })

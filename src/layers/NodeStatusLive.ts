@@ -14,6 +14,7 @@ const make = Effect.gen(function* () {
   return NodeStatus.of({
     read: () => {
       const { commit, lastIndex, leader, role, term } = engine.status()
+      const candidacyRenounced = engine.candidacyRenounced()
       return {
         nodeName,
         memberId,
@@ -27,7 +28,8 @@ const make = Effect.gen(function* () {
         commitIndex: commit,
         appliedIndex: applier.position.index,
         revision: applier.revision,
-        phase: Sidecar.phase(applier.sidecar)
+        phase: Sidecar.phase(applier.sidecar),
+        ...(candidacyRenounced === undefined ? {} : { candidacyRenounced })
       }
     }
   })

@@ -4,6 +4,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import * as Encryption from "../encryption/Errors.ts"
+import { RenouncedReason } from "../engine/Candidacy.ts"
 import * as Ids from "../Ids.ts"
 import { proposeFailures } from "./ProposeFailures.ts"
 
@@ -20,7 +21,9 @@ export const NodeStatus = Schema.Struct({
   commitIndex: Ids.LogIndex,
   appliedIndex: Ids.LogIndex,
   revision: Ids.Revision,
-  phase: Schema.Literals([0, 1, 2])
+  phase: Schema.Literals([0, 1, 2]),
+  /** Why this opening will not lead any more; absent while it may. */
+  candidacyRenounced: Schema.optionalKey(RenouncedReason)
 })
 export type NodeStatus = typeof NodeStatus.Type
 

@@ -65,6 +65,15 @@ export const initial = (options: {
 /** What a state that does not load fails with. */
 export type LoadFailure = RecordCorrupted | SidecarInconsistent
 
+/** How far a state has been applied, without the rest of it; `undefined` if nothing was written. */
+export function appliedOf(
+  state: StateReader,
+  groupId: GroupId
+): Result.Result<AppliedRecord.AppliedRecord | undefined, RecordCorrupted> {
+  const bytes = state.get("applied", singleton)
+  return bytes === undefined ? Result.succeed(undefined) : AppliedRecord.decode(groupId, bytes)
+}
+
 /** `undefined` in a state environment that nothing was written to. */
 export function load(
   state: StateReader,
