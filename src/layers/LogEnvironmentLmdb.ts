@@ -14,6 +14,7 @@ import type { GroupId, LogIndex } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import type { DataDirectoryFailure } from "../domain/state/Errors.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
+import type { FreeSpace } from "../services/FreeSpace.ts"
 import type { LocalStore } from "../services/LocalStore.ts"
 import type { RaftLogStore } from "../services/RaftLogStore.ts"
 import * as LmdbEnvironment from "./LmdbEnvironment.ts"
@@ -24,6 +25,8 @@ export interface Options {
   readonly groupId: GroupId
   /** Address space reserved for the log, not disk space; lmdb-js maps again when it is full. */
   readonly mapSizeBytes: number
+  /** Why a commit of so many bytes must not begin (SPEC §8); nothing is watched if not given. */
+  readonly shortage?: FreeSpace["Service"]["shortage"] | undefined
 }
 
 export const layer = (
@@ -42,14 +45,17 @@ export const layer = (
         tables: tableNames,
         mapSizeBytes: options.mapSizeBytes
       })
-      return yield* LogEnvironment.make(options.groupId, logTables(tables))
+      return yield* LogEnvironment.make(options.groupId, logTables(tables, options.shortage))
     })
   )
 
 const tableNames = ["entries", "meta", "local"] as const
 type Tables = LmdbEnvironment.LmdbEnvironment<(typeof tableNames)[number]>["tables"]
 
-function logTables(tables: Tables): LogEnvironment.LogTables {
+function logTables(
+  tables: Tables,
+  shortage: Options["shortage"] = () => undefined
+): LogEnvironment.LogTables {
   const { entries } = tables
   const tableOf = (name: LogEnvironment.RecordName) =>
     name === "local" ? tables.local : tables.meta
@@ -81,6 +87,8 @@ function logTables(tables: Tables): LogEnvironment.LogTables {
         const failed = (error: unknown) => {
           causeOf(error).then((cause) => resume(Effect.fail(cause)))
         }
+        const tooFull = shortage(bytesOf(changes))
+        if (tooFull !== undefined) return resume(Effect.fail(tooFull))
         try {
           issue(changes).then(() => resume(Effect.void), failed)
         } catch (error) {
@@ -88,6 +96,13 @@ function logTables(tables: Tables): LogEnvironment.LogTables {
         }
       })
   }
+}
+
+const bytesOf = ({ entries, records }: LogEnvironment.LogChanges): number => {
+  let bytes = 0
+  for (const { record } of entries) bytes += record.length
+  for (const { record } of records) bytes += record.length
+  return bytes
 }
 
 function extentOf(entries: LmdbEnvironment.TableDatabase) {

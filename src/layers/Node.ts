@@ -5,9 +5,11 @@
  * state → opening → keys → applied state → engine → coordinator → what users call. Every guard of
  * SPEC §17 is in one of these layers, so none is passed before a port is opened.
  */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { GroupId, NodeName } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
+import { FreeSpace } from "../services/FreeSpace.ts"
 import * as ApplierLive from "./ApplierLive.ts"
 import * as CapabilityGateLocal from "./CapabilityGateLocal.ts"
 import * as CoordinatorLive from "./CoordinatorLive.ts"
@@ -62,21 +64,21 @@ export const replicaKv = (options: { readonly nodeName: NodeName }) =>
     Layer.provideMerge(StateMachineKv.layer)
   )
 
-const environments = Layer.mergeAll(
-  LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-  StateStoreLmdb.layer({ groupId, mapSizeBytes })
-)
+const environments = (space?: Pick<FreeSpace["Service"], "shortage">) => {
+  const options = { groupId, mapSizeBytes, shortage: space?.shortage }
+  return Layer.mergeAll(LogEnvironmentLmdb.layer(options), StateStoreLmdb.layer(options))
+}
 
 /** Both LMDB environments of one directory, the space there is for them, and its lock. */
 export const stores = (options: { readonly directory: string }) =>
-  environments.pipe(
+  Layer.unwrap(Effect.map(FreeSpace, environments)).pipe(
     Layer.provideMerge(FreeSpaceStatfs.layer),
     Layer.provide(DataDirectoryLock.layer(options))
   )
 
 /** The environments and the lock alone, for who only reads: also on a disk that is full. */
 export const storesOffline = (options: { readonly directory: string }) =>
-  environments.pipe(Layer.provide(DataDirectoryLock.layer(options)))
+  environments().pipe(Layer.provide(DataDirectoryLock.layer(options)))
 
 /** The KV store on LMDB in one directory, with one voter; requires a KEK provider. */
 export const layer = (options: { readonly directory: string; readonly nodeName: NodeName }) =>

@@ -18,7 +18,7 @@ export const defaults: NodeSettings = {
   batchCountMax: 1_024,
   batchBytesMax: Limits.mebibyte,
   freeBytesMin: 256 * Limits.mebibyte,
-  freeBytesHalt: 16 * Limits.mebibyte,
+  freeBytesHalt: 32 * Limits.mebibyte,
   uncommittedBytesMax: 64 * Limits.mebibyte,
   applyBytesMax: 4 * Limits.mebibyte
 }

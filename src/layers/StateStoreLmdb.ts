@@ -34,6 +34,7 @@ import {
   tables
 } from "../domain/state/StateTransaction.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
+import type { FreeSpace } from "../services/FreeSpace.ts"
 import { StateStore } from "../services/StateStore.ts"
 import * as LmdbEnvironment from "./LmdbEnvironment.ts"
 import { causeOf, observeLater } from "./LmdbFailure.ts"
@@ -45,6 +46,8 @@ export interface Options {
   readonly mapSizeBytes: number
   /** Keys and values of commits that wait for the one under way; beyond it there is no room. */
   readonly waitingBytesMax?: number
+  /** Why a commit of so many bytes must not begin (SPEC §8); nothing is watched if not given. */
+  readonly shortage?: FreeSpace["Service"]["shortage"] | undefined
 }
 
 export const layer = (
@@ -65,7 +68,7 @@ export const layer = (
         mapSizeBytes: options.mapSizeBytes
       })
       yield* checkFormat(options.groupId ?? (0 as GroupId), environment)
-      const behind = new WriteBehind(environment, options.waitingBytesMax ?? 16 * Limits.mebibyte)
+      const behind = new WriteBehind(environment, options)
       yield* Effect.addFinalizer(() => behind.end)
       return makeStateStore(behind)
     })
@@ -108,14 +111,16 @@ class WriteBehind {
   private waiting = new Changes()
   private readonly databases: Environment["tables"]
   private readonly waitingBytesMax: number
+  private readonly shortage: NonNullable<Options["shortage"]>
   private readonly broken = Deferred.makeUnsafe<never, StateWriteFailure>()
   private failure: StateWriteFailure | undefined = undefined
   /** Told after every LMDB transaction, whatever became of it. */
   private listeners: Array<() => void> = []
 
-  constructor({ tables: databases }: Environment, waitingBytesMax: number) {
+  constructor({ tables: databases }: Environment, options: Options) {
     this.databases = databases
-    this.waitingBytesMax = waitingBytesMax
+    this.waitingBytesMax = options.waitingBytesMax ?? 16 * Limits.mebibyte
+    this.shortage = options.shortage ?? (() => undefined)
     this.durable = {
       get: (table, key) => {
         assertKey(key)
@@ -183,6 +188,8 @@ class WriteBehind {
     const changes = this.waiting
     this.waiting = new Changes()
     this.writing = changes
+    const tooFull = this.shortage(changes.bytes)
+    if (tooFull !== undefined) return this.fail(tooFull)
     const promises = new Set<Promise<boolean>>()
     try {
       changes.forEach((table, _text, { key, value }) => {

@@ -9,20 +9,25 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
-import { costBytes } from "../../src/domain/engine/SpaceBudget.ts"
-import type { GroupId, LogIndex, NodeName } from "../../src/domain/Ids.ts"
+import { costBytes, SpaceBudget } from "../../src/domain/engine/SpaceBudget.ts"
+import type { GroupId, LogIndex, NodeName, Term } from "../../src/domain/Ids.ts"
+import type { Entry } from "../../src/domain/raft/Entry.ts"
 import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
 import * as DataDirectoryLock from "../../src/layers/DataDirectoryLock.ts"
 import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import * as FreeSpaceStatfs from "../../src/layers/FreeSpaceStatfs.ts"
+import * as LogEnvironmentLmdb from "../../src/layers/LogEnvironmentLmdb.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
+import * as StateStoreLmdb from "../../src/layers/StateStoreLmdb.ts"
 import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
 import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
 import { Coordinator } from "../../src/services/Coordinator.ts"
 import { FreeSpace } from "../../src/services/FreeSpace.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
+import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
+import { StateStore } from "../../src/services/StateStore.ts"
 import { echoed, HeldEngine } from "../support/HeldEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import { cutOver, enableStorage, get, put, ready, text } from "../support/NodeCalls.ts"
@@ -177,13 +182,83 @@ describe("a node on a disk that fills up", () => {
   })
 })
 
+const temporaryDirectory = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "sealog-space-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+describe("a commit that would leave too little (SPEC §8)", () => {
+  /** The stores over a directory; `disk` says what is free. */
+  const stores = (directory: string, disk: { freeBytes: number }) => {
+    const budget = new SpaceBudget(NodeConfigLive.defaults, () => disk.freeBytes)
+    const options = {
+      groupId: 0 as GroupId,
+      mapSizeBytes: 64 << 20,
+      shortage: (bytes: number) => budget.shortage(bytes)
+    }
+    return Layer.mergeAll(LogEnvironmentLmdb.layer(options), StateStoreLmdb.layer(options)).pipe(
+      Layer.provide(DataDirectoryLock.layer({ directory }))
+    )
+  }
+  const entry = (index: number, size: number): Entry => ({
+    index: index as LogIndex,
+    term: 1 as Term,
+    kind: "normal",
+    data: Buffer.alloc(size, index)
+  })
+  const persist = (...entries: ReadonlyArray<Entry>) =>
+    Effect.flatMap(RaftLogStore, (log) => log.persist({ entries, hardState: undefined }))
+  const put = (size: number) =>
+    Effect.flatMap(StateStore, (state) => {
+      state.transact((transaction) => {
+        transaction.put("kv", Buffer.from([1]), Buffer.alloc(size))
+      })
+      return state.flush
+    })
+  const sizes = Effect.map(Effect.all([RaftLogStore, StateStore]), ([{ reader }, state]) => [
+    reader.lastIndex(),
+    state.durable.get("kv", Buffer.from([1]))?.length
+  ])
+
+  it.live(
+    "is refused by the log and by the state before LMDB sees it, and so is every later one",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const disk = { freeBytes: freeBytesHalt + 10_000 }
+        yield* Effect.gen(function* () {
+          yield* persist(entry(1, 100))
+          yield* put(100)
+          const inLog = yield* Effect.flip(persist(entry(2, 10_000)))
+          expect(inLog).toMatchObject({
+            _tag: "LogWriteFailure",
+            cause: { _tag: "DiskFullFailure" }
+          })
+          expect(inLog.message).toContain("free some space")
+          const inState = yield* Effect.flip(put(10_000))
+          expect(inState).toMatchObject({
+            _tag: "StateWriteFailure",
+            cause: { _tag: "DiskFullFailure" }
+          })
+          disk.freeBytes *= 100
+          expect(yield* Effect.flip(persist(entry(2, 1)))).toBe(inLog)
+          const { failed } = yield* StateStore
+          expect(yield* Effect.flip(failed)).toBe(inState)
+        }).pipe(Effect.provide(stores(directory, disk)))
+        yield* Effect.gen(function* () {
+          expect(yield* sizes).toEqual([1, 100])
+          yield* persist(entry(2, 10_000))
+          yield* put(10_000)
+          expect(yield* sizes).toEqual([2, 10_000])
+        }).pipe(Effect.provide(stores(directory, disk)))
+      })
+  )
+})
+
 describe("FreeSpaceStatfs", () => {
   it.live("says what the file system says, of the smallest of the disks in use", () =>
     Effect.gen(function* () {
-      const directory = yield* Effect.acquireRelease(
-        Effect.promise(() => mkdtemp(join(tmpdir(), "sealog-space-"))),
-        (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-      )
+      const directory = yield* temporaryDirectory
       for (const name of ["log", "state"]) mkdirSync(join(directory, name))
       yield* Effect.gen(function* () {
         const { bavail, bsize } = statfsSync(directory)
