@@ -40,6 +40,14 @@ export const groupId = 0 as GroupId
 export const mapSizeBytes = 64 * 1024 * Limits.mebibyte
 
 /**
+ * Keeps a node's parts its own. A layer is built once in a program, by its identity, and most parts of
+ * a node are constants: without this a second node would get the engine and the log of the first. The
+ * node as a whole is still built once, wherever the same layer is provided.
+ */
+export const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>
+  Layer.suspend(() => Layer.fresh(node))
+
+/**
  * Everything above the stores and the transport, for any state machine; requires those, a KEK
  * provider and the machine.
  */
@@ -85,5 +93,6 @@ export const layer = (options: { readonly directory: string; readonly nodeName: 
   replicaKv(options).pipe(
     Layer.provideMerge(TransportNone.layer),
     Layer.provideMerge(stores(options)),
-    Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer()))
+    Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer())),
+    isolated
   )

@@ -8,7 +8,7 @@ import type { NodeName } from "../domain/Ids.ts"
 import * as FreeSpaceMemory from "./FreeSpaceMemory.ts"
 import * as LogEnvironmentMemory from "./LogEnvironmentMemory.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
-import { groupId, replicaKv } from "./Node.ts"
+import { groupId, isolated, replicaKv } from "./Node.ts"
 import * as StateStoreMemory from "./StateStoreMemory.ts"
 import * as TransportNone from "./TransportNone.ts"
 
@@ -23,5 +23,6 @@ export const stores = (options: { readonly disk: MemoryDisk }) =>
 export const layer = (options: { readonly disk: MemoryDisk; readonly nodeName: NodeName }) =>
   replicaKv(options).pipe(
     Layer.provideMerge(TransportNone.layer),
-    Layer.provideMerge(stores(options))
+    Layer.provideMerge(stores(options)),
+    isolated
   )

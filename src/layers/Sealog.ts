@@ -2,8 +2,9 @@
  * The node as an embedder composes it: the same assembly as `sealog serve`, with a narrower type.
  *
  * A program over {@link Services} runs unchanged on LMDB and on memory: both layers require the same,
- * a state machine and a KEK provider. What must never happen: a part of the node in these types that
- * we would not keep stable. Proof: `test/examples/Embedded.test.ts`.
+ * a state machine and a KEK provider. What must never happen: two nodes of one program that share a
+ * part; a part of the node in these types that we would not keep stable. Proof:
+ * `test/layers/Sealog.test.ts`, `test/examples/Embedded.test.ts`.
  */
 import * as Layer from "effect/Layer"
 import type {
@@ -81,25 +82,25 @@ export interface MemoryOptions extends Options {
 export const layer = (
   options: LmdbOptions
 ): Layer.Layer<Services, StartFailure, StateMachine | KekProvider> =>
-  Node.replica(options).pipe(Layer.provide(onLmdb(options)))
+  Node.replica(options).pipe(Layer.provide(onLmdb(options)), Node.isolated)
 
 /** A node with the key-value store on LMDB, with one voter. */
 export const layerKv = (
   options: LmdbOptions
 ): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
-  Node.replicaKv(options).pipe(Layer.provide(onLmdb(options)))
+  Node.replicaKv(options).pipe(Layer.provide(onLmdb(options)), Node.isolated)
 
 /** The memory twin of {@link layer}: the same guards and failures, no files and no real time. */
 export const layerMemory = (
   options: MemoryOptions
 ): Layer.Layer<Services, StartFailure, StateMachine | KekProvider> =>
-  Node.replica(options).pipe(Layer.provide(inMemory(options)))
+  Node.replica(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
 
 /** The memory twin of {@link layerKv}. */
 export const layerKvMemory = (
   options: MemoryOptions
 ): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
-  Node.replicaKv(options).pipe(Layer.provide(inMemory(options)))
+  Node.replicaKv(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
 
 const onLmdb = (options: LmdbOptions) =>
   Layer.mergeAll(Node.stores(options), TransportNone.layer, CsprngNode.layer).pipe(
