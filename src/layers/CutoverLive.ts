@@ -205,14 +205,15 @@ const makeSteps = Effect.fnUntraced(function* (run: CutoverRun, facts: () => Pre
  */
 const makeProposeMarker = Effect.fnUntraced(function* (run: CutoverRun) {
   const engine = yield* RaftEngine
-  return ({ raftKeyId, term }: Preflight.Ready, answered: Answered) =>
+  return (ready: Preflight.Ready, answered: Answered) =>
     Effect.suspend(() => {
       // Of a node that stops with the marker in hand nobody knows; of one that had stopped, we do.
-      const intake = engine.intake()
-      if (intake._tag === "Shut") {
-        run.dispatch(answered, { _tag: "MarkerRefused", rejection: intake.reason })
+      const rejection = Preflight.leadershipRefusal(ready, engine.intake())
+      if (rejection !== undefined) {
+        run.dispatch(answered, { _tag: "MarkerRefused", rejection })
         return Effect.void
       }
+      const { raftKeyId, term } = ready
       const proposed = engine.propose({
         body: Command.encode({ _tag: "EnableRaftEnvelope", raftKeyId }),
         term,

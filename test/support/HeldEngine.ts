@@ -22,11 +22,13 @@ export interface HeldProposal {
 }
 
 const unasked = (): never => {
-  throw new Error("the coordinator asks an engine only for its intake")
+  throw new Error("this part asks an engine only for its intake")
 }
 
 export class HeldEngine {
   intake: Intake = { _tag: "Open", term: 1 as Term }
+  /** What a cutover asks as well; `undefined` for tests in which nobody does. */
+  markerCounts: boolean | undefined = undefined
   readonly held: Array<HeldProposal> = []
 
   get layer() {
@@ -43,7 +45,8 @@ export class HeldEngine {
             applied: (outcome) => proposal.onEvent({ _tag: "Applied", position, outcome })
           })
         }),
-      markerCounts: () => unasked(),
+      markerCounts: () => this.markerCounts ?? unasked(),
+      sealingReady: Effect.void,
       status: () => unasked(),
       candidacyRenounced: () => unasked()
     })

@@ -64,9 +64,19 @@ export function decide({ intake, markerCounts, sidecar, state }: Facts): Decisio
 export function decideAgain(before: Ready, facts: Facts): Decision {
   const now = decide(facts)
   if (now._tag !== "Ready") return now
-  // It leads, but in another term: whoever asks again finds it.
-  if (now.term !== before.term) return refused(new NotLeader({ leader: undefined }))
+  const refusal = leadershipRefusal(before, facts.intake)
+  if (refusal !== undefined) return refused(refusal)
   return now.raftKeyId === before.raftKeyId ? now : refused(new RaftDekChanged({}))
+}
+
+/** Why what was decided is not to be proposed any more: the node leads no longer in that term. */
+export function leadershipRefusal(
+  { term }: Ready,
+  intake: Facts["intake"]
+): NotLeader | LeaderNotReady | NodeStopped | undefined {
+  if (intake._tag === "Shut") return intake.reason
+  // It leads in a later term: whoever asks again finds it.
+  return intake.term === term ? undefined : new NotLeader({ leader: undefined })
 }
 
 const refused = (refusal: Refusal): Decision => ({ _tag: "Refused", refusal })
