@@ -10,8 +10,8 @@ import type { LocalEpoch } from "../domain/Ids.ts"
 import { Cutover } from "../services/Cutover.ts"
 import { EncryptionAdmin, type EncryptionStatus } from "../services/EncryptionAdmin.ts"
 import { NodeStatus } from "../services/NodeStatus.ts"
+import * as Patience from "./Patience.ts"
 import { RpcDrain } from "./RpcDrain.ts"
-import * as RpcPatience from "./RpcPatience.ts"
 
 export const layer = AdminApi.toLayer(
   Effect.gen(function* () {
@@ -19,7 +19,7 @@ export const layer = AdminApi.toLayer(
     const cutover = yield* Cutover
     const node = yield* NodeStatus
     const { serve } = yield* RpcDrain
-    const { duringElection } = yield* RpcPatience.make
+    const { duringElection } = yield* Patience.make
 
     return AdminApi.of({
       AdminStatus: () => Effect.sync(node.read),

@@ -7,14 +7,14 @@
 import * as Effect from "effect/Effect"
 import { KvApi } from "../domain/api/KvApi.ts"
 import { KvStore } from "../services/KvStore.ts"
+import * as Patience from "./Patience.ts"
 import { RpcDrain } from "./RpcDrain.ts"
-import * as RpcPatience from "./RpcPatience.ts"
 
 export const layer = KvApi.toLayer(
   Effect.gen(function* () {
     const store = yield* KvStore
     const { serve } = yield* RpcDrain
-    const { duringCutover } = yield* RpcPatience.make
+    const { duringCutover } = yield* Patience.make
 
     return KvApi.of({
       KvPut: ({ key, value }) => serve(duringCutover(store.put(key, value))),

@@ -5,6 +5,10 @@
  * same bytes as the files would, checksums included. Its crash model is that of SPEC §8: the log keeps
  * every write that has returned; the state keeps some prefix of its commits that is at least what was
  * flushed. Deterministic: no time and no chance of its own.
+ *
+ * For tests of embedders too. They read what a thief of the disk would (`entries`, `tables`), slow it
+ * down (`logWriteMillis`), break it (`nextLogFault`, `nextStateFault`), take its power (`crash`), and
+ * open it again by building another node on it. The methods that write are the stores'.
  * Proof: `test/contracts/`, run by `test/layers/MemoryStores.test.ts`.
  */
 import { invariant } from "../domain/Invariant.ts"
@@ -92,11 +96,16 @@ const emptyTables = (): Tables => ({
 })
 
 export class MemoryDisk {
-  /** Records of the log environment, durable as soon as they are here; a test may damage them. */
+  /**
+   * The log, by index: `term(8) ‖ kind(1) ‖ data ‖ checksum(4)` each, durable as soon as it is here. A
+   * test may damage one: the node then refuses to start, or halts when it gets there.
+   */
   readonly entries = new Map<number, Buffer>()
+  /** Small records of the log environment, by name: `hardState`, `formatVersion`. */
   readonly meta = new Map<string, Buffer>()
+  /** Name, identity, boot count and epochs of the node; undefined before its first opening. */
   local: Buffer | undefined = undefined
-  /** What the state's readers see. */
+  /** The state as its readers see it; of `kv`: key → `flags(1) ‖ revisions(16) ‖ value or envelope`. */
   tables: Tables = emptyTables()
   /** Is it open? A disk has one opening at a time, as a directory has. */
   isOpen = false
@@ -104,12 +113,13 @@ export class MemoryDisk {
   opening = 0
   /** What `FreeSpaceMemory` reports; a test sets it, nothing counts it down. */
   freeBytes = Number.MAX_SAFE_INTEGER
-  /** How long a write to the log takes, on Effect's clock. */
+  /** How long a write to the log takes, on Effect's clock: until then nothing is acknowledged. */
   logWriteMillis = 0
-  /** The commits that reached the disk, oldest first. */
+  /** The commits that reached the disk, oldest first; the newest 10,000. */
   readonly journal: Array<JournalRecord> = []
-  /** Thrown by the next write to the log, or commit of the state; that store is broken from then on. */
+  /** The next write to the log fails with it, and every later one until a crash: the node halts. */
   nextLogFault: Error | undefined = undefined
+  /** The same for commits of the state. */
   nextStateFault: Error | undefined = undefined
   /** What a crash leaves at least. */
   durableTables: Tables = emptyTables()
@@ -147,6 +157,7 @@ export class MemoryDisk {
     return undefined
   }
 
+  /** Everything committed so far survives a crash. */
   flush(): void {
     for (const changes of this.unflushed) write(this.durableTables, changes)
     this.unflushed = []

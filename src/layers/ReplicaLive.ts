@@ -16,7 +16,7 @@ import { NodeConfig } from "../services/NodeConfig.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 import { Replica, type ReplicaReadFailure, type ReplicaWriteFailure } from "../services/Replica.ts"
-import * as RpcPatience from "./RpcPatience.ts"
+import * as Patience from "./Patience.ts"
 
 /** The same without patience: what refuses for the moment refuses at once. */
 export const makeImpatient = Effect.gen(function* () {
@@ -60,7 +60,7 @@ function answerOf(read: () => Uint8Array): Effect.Effect<Uint8Array, ValueCorrup
 
 const make = Effect.gen(function* () {
   const { caughtUp, propose, read, stopped } = yield* makeImpatient
-  const { duringCutover: patiently } = yield* RpcPatience.make
+  const { duringCutover: patiently } = yield* Patience.make
   return Replica.of({
     propose: (request) => patiently(propose(request)),
     read: (query, options) => patiently(read(query, options)),

@@ -33,6 +33,7 @@ import type { NodeStatus } from "../services/NodeStatus.ts"
 import type { Replica } from "../services/Replica.ts"
 import type { StateMachine } from "../services/StateMachine.ts"
 import * as CsprngNode from "./CsprngNode.ts"
+import * as KvStorePatient from "./KvStorePatient.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
 import * as Node from "./Node.ts"
 import * as NodeConfigLive from "./NodeConfigLive.ts"
@@ -88,7 +89,7 @@ export const layer = (
 export const layerKv = (
   options: LmdbOptions
 ): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
-  Node.replicaKv(options).pipe(Layer.provide(onLmdb(options)), Node.isolated)
+  patientKv(options).pipe(Layer.provide(onLmdb(options)), Node.isolated)
 
 /** The memory twin of {@link layer}: the same guards and failures, no files and no real time. */
 export const layerMemory = (
@@ -100,7 +101,10 @@ export const layerMemory = (
 export const layerKvMemory = (
   options: MemoryOptions
 ): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
-  Node.replicaKv(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
+  patientKv(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
+
+const patientKv = (options: Options) =>
+  Layer.provideMerge(KvStorePatient.layer, Node.replicaKv(options))
 
 const onLmdb = (options: LmdbOptions) =>
   Layer.mergeAll(Node.stores(options), TransportNone.layer, CsprngNode.layer).pipe(

@@ -1,7 +1,8 @@
 /**
  * Where the key-encryption key comes from (SPEC §4): a file, an environment variable, later a KMS.
  *
- * The KEK never enters the data directory, a log line or an error.
+ * The KEK never enters the data directory, a log line or an error. An embedder may write one for its
+ * own key service: the node starts once `load` has returned, so it retries and gives up by itself.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

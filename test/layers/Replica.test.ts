@@ -1,8 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
+import { Malformed } from "../../src/domain/bytes/Errors.ts"
 import { ValueCorrupted } from "../../src/domain/kv/Errors.ts"
 import * as Limits from "../../src/domain/Limits.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
@@ -141,5 +144,37 @@ describe("Replica (SPEC §7, §9)", () => {
       expect(yield* Effect.flip(replica.stopped)).toMatchObject({ _tag: "LogWriteFailure" })
       expect(yield* Effect.flip(read("?"))).toMatchObject({ _tag: "NodeStopped" })
     }).pipe(Effect.provide(node(disk)))
+  })
+
+  it.effect("a machine that throws halts the node at that entry, at every start", () => {
+    const disk = new MemoryDisk()
+    const halting = (thrown: Error) =>
+      Layer.succeed(StateMachine, {
+        apply: (request, store) => {
+          store.put(text("all"), request)
+          if (request.length > 1) throw thrown
+          return request
+        },
+        read: (_query, store) => store.get(text("all"))?.value ?? text("")
+      })
+    const start = (thrown: Error) => replicaNode({ disk }).pipe(Layer.provideMerge(halting(thrown)))
+    const bug = new TypeError("not a function")
+    const malformed = new Malformed({ format: "request", reason: "unknownTag", offset: 0 })
+    return Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        yield* inTime(propose("a"))
+        expect(yield* Effect.flip(propose("bb"))).toMatchObject({ _tag: "NodeStopped" })
+        const halted = yield* Effect.exit(Effect.flatMap(Replica, (replica) => replica.stopped))
+        expect(Exit.isFailure(halted) && Cause.squash(halted.cause)).toBe(bug)
+        expect(yield* read("?", { stale: true }), "nothing of that entry is stored").toBe("a")
+      }).pipe(Effect.provide(start(bug)))
+      yield* Effect.gen(function* () {
+        const halted = yield* Effect.flip(Effect.flatMap(Replica, (replica) => replica.stopped))
+        expect(halted).toMatchObject({ _tag: "ApplyFailed", reason: "malformed" })
+        expect(yield* read("?", { stale: true })).toBe("a")
+      }).pipe(Effect.provide(start(malformed)))
+      const mended = inTime(read("?")).pipe(Effect.provide(node(disk)))
+      expect(yield* mended, "a release that can apply it goes on").toBe("abb")
+    })
   })
 })

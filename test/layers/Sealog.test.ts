@@ -4,20 +4,32 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import { onTestFinished } from "vitest"
-import { KvStore, MemoryDisk, NodeName, NodeStatus, Replica, Sealog } from "../../src/index.ts"
+import {
+  Cutover,
+  EncryptionAdmin,
+  KvStore,
+  MemoryDisk,
+  NodeName,
+  NodeStatus,
+  Replica,
+  Sealog
+} from "../../src/index.ts"
 import { kek } from "../support/MemoryNode.ts"
 import { text } from "../support/NodeCalls.ts"
 
 const named = (name: string) => ({ nodeName: NodeName.make(name) })
 
+const quiet = Layer.succeed(References.MinimumLogLevel, "None")
+
 const inMemory = (name: string, disk = new MemoryDisk()) =>
-  Sealog.layerKvMemory({ disk, ...named(name) })
+  Sealog.layerKvMemory({ disk, ...named(name) }).pipe(Layer.provide(quiet))
 
 const onLmdb = (name: string) => {
   const directory = mkdtempSync(join(tmpdir(), "sealog-two-"))
   onTestFinished(() => rmSync(directory, { recursive: true }))
-  return Sealog.layerKv({ directory, ...named(name) })
+  return Sealog.layerKv({ directory, ...named(name) }).pipe(Layer.provide(quiet))
 }
 
 const ready = Effect.flatMap(Replica, (replica) => replica.caughtUp)
@@ -54,12 +66,56 @@ describe("two nodes in one program", () => {
 
   it.live("one layer in two places of a program is one node", () =>
     Effect.gen(function* () {
-      const node = inMemory("one").pipe(Layer.provide(kek()))
-      const opensIt = Layer.effectDiscard(ready).pipe(Layer.provide(node))
+      const bare = Sealog.layerKvMemory({ disk: new MemoryDisk(), ...named("one") })
+      const provided = Layer.mergeAll(kek(), quiet)
+      const node = bare.pipe(Layer.provide(provided))
+      const opensIt = Layer.effectDiscard(ready).pipe(Layer.provide(bare), Layer.provide(provided))
       yield* Effect.gen(function* () {
         expect(yield* Effect.provide(nodeName, node)).toBe("one")
         expect((yield* NodeStatus).read().bootCount).toBe(1)
       }).pipe(Effect.provide(Layer.provideMerge(opensIt, node)))
     })
   )
+})
+
+describe("the key-value store of an embedder", () => {
+  const node = (disk: MemoryDisk) => inMemory("n1", disk).pipe(Layer.provide(kek()))
+
+  it.live("takes writes as soon as it is there, and refuses none during a cutover", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      const store = yield* KvStore
+      expect(yield* store.put(text("first"), text("at once"))).toEqual({ revision: 1 })
+      const admin = yield* EncryptionAdmin
+      yield* admin.enableStorageEnvelope
+      disk.logWriteMillis = 2
+      const writer = (name: number) =>
+        Effect.forEach(
+          Array.from({ length: 20 }, (_, at) => text(`w${name}/${at}`)),
+          (key) => store.put(key, key)
+        )
+      const writers = Array.from({ length: 8 }, (_, name) => writer(name))
+      const cutOver = Effect.flatMap(Cutover, ({ enableRaftEnvelope }) => enableRaftEnvelope)
+      const [done] = yield* Effect.all([cutOver, ...writers], { concurrency: "unbounded" })
+      expect(done).toMatchObject({ wasAlreadyActive: false })
+      expect((yield* NodeStatus).read()).toMatchObject({ phase: 2, revision: 161 })
+      const page = yield* store.range({ span: { _tag: "Prefix", prefix: text("w") }, limit: 1000 })
+      expect(page.entries).toHaveLength(160)
+    }).pipe(Effect.provide(node(disk)))
+  })
+
+  it.live("is still told what has failed for good", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      const store = yield* KvStore
+      yield* store.put(text("a"), text("1"))
+      disk.nextLogFault = new Error("EIO")
+      expect(yield* Effect.flip(store.put(text("b"), text("1")))).toMatchObject({
+        _tag: "NodeStopped"
+      })
+      expect(yield* Effect.flip(Effect.flatMap(Replica, ({ stopped }) => stopped))).toMatchObject({
+        _tag: "LogWriteFailure"
+      })
+    }).pipe(Effect.provide(node(disk)))
+  })
 })

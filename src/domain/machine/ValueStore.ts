@@ -2,7 +2,9 @@
  * What a state machine sees of the replicated store: plain values by key, with revisions.
  *
  * Storage sealing (SPEC §5, §6), revisions and atomic commit with the applied index happen behind
- * it, so that a state machine cannot get a nonce wrong. Implementation and proof: `apply/`.
+ * it, so that a state machine cannot get a nonce wrong. A view is of one call and not to be kept; the
+ * bytes that go in and out are not to be changed afterwards. Keys have 1 to 1,024 bytes, another one
+ * is a bug of the state machine and stops the node. Implementation and proof: `apply/`.
  */
 import type { Revision } from "../Ids.ts"
 

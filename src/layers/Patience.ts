@@ -3,7 +3,7 @@
  *
  * Only refusals after which nothing was proposed are retried, so that no write can be applied twice:
  * `ProposalTimedOut` and `NodeStopped` must never be retried here. Proof:
- * `test/layers/RpcPatience.test.ts`.
+ * `test/layers/Patience.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

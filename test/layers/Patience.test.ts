@@ -7,8 +7,8 @@ import * as TestClock from "effect/testing/TestClock"
 import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import { LeaderNotReady, NotLeader, ProposalTimedOut } from "../../src/domain/engine/Errors.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import * as Patience from "../../src/layers/Patience.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
-import * as RpcPatience from "../../src/layers/RpcPatience.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 
 const timeoutMillis = 1_000
@@ -27,11 +27,11 @@ const request = <E>(refusal: E) => {
   return { state, effect }
 }
 
-describe("RpcPatience", () => {
+describe("Patience", () => {
   it.effect("waits for the barrier and tries once when it opens", () =>
     Effect.gen(function* () {
       const barrier = yield* QuiescenceBarrier
-      const { duringCutover } = yield* RpcPatience.make
+      const { duringCutover } = yield* Patience.make
       const { effect, state } = request(new CutoverInFlight({}))
       barrier.close()
       const fibre = yield* Effect.forkChild(duringCutover(effect), { startImmediately: true })
@@ -47,7 +47,7 @@ describe("RpcPatience", () => {
   it.effect("answers with the refusal once the time is up", () =>
     Effect.gen(function* () {
       const barrier = yield* QuiescenceBarrier
-      const { duringCutover } = yield* RpcPatience.make
+      const { duringCutover } = yield* Patience.make
       const { effect, state } = request(new CutoverInFlight({}))
       barrier.close()
       const fibre = yield* Effect.forkChild(Effect.flip(duringCutover(effect)), {
@@ -65,7 +65,7 @@ describe("RpcPatience", () => {
     new CutoverInFlight({})
   ])("pauses between attempts while the barrier is open: %s", (refusal) =>
     Effect.gen(function* () {
-      const { duringCutover } = yield* RpcPatience.make
+      const { duringCutover } = yield* Patience.make
       const { effect, state } = request(refusal)
       const fibre = yield* Effect.forkChild(Effect.flip(duringCutover(effect)), {
         startImmediately: true
@@ -81,7 +81,7 @@ describe("RpcPatience", () => {
     "never repeats a request after %s",
     (refusal) =>
       Effect.gen(function* () {
-        const { duringCutover } = yield* RpcPatience.make
+        const { duringCutover } = yield* Patience.make
         const { effect, state } = request(refusal)
         assert.strictEqual(yield* Effect.flip(duringCutover(effect)), refusal)
         assert.strictEqual(state.attempts, 1)
@@ -91,7 +91,7 @@ describe("RpcPatience", () => {
 
   it.effect("does not make the second of two cutovers wait", () =>
     Effect.gen(function* () {
-      const { duringElection } = yield* RpcPatience.make
+      const { duringElection } = yield* Patience.make
       const { effect, state } = request(new CutoverInFlight({}))
       assert.instanceOf(yield* Effect.flip(duringElection(effect)), CutoverInFlight)
       assert.strictEqual(state.attempts, 1)
