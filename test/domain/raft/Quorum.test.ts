@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest"
 import type { LogIndex, MemberId } from "../../../src/domain/Ids.ts"
 import * as Membership from "../../../src/domain/raft/Membership.ts"
 import * as Quorum from "../../../src/domain/raft/Quorum.ts"
-import { type Directive, filesOf, read, valuesOf } from "./interop/DataDriven.ts"
 import * as Random from "./support/Random.ts"
 
 const member = (id: number) => id as MemberId
@@ -81,82 +80,3 @@ describe("Quorum", () => {
     expect(Quorum.voteResult(joint, votes)).toBe("pending")
   })
 })
-
-describe("etcd's scripts on quorums", () => {
-  const { files, missing } = filesOf("quorum")
-  if (missing !== undefined) it(missing, (context) => context.skip(missing))
-
-  it.for(files)("$name", (file) => {
-    for (const directive of read(file)) {
-      const expected = directive.expected.split("\n").map((line) => line.trimEnd())
-      const at = `${file.name}.txt:${directive.line}`
-      expect(answer(directive).split("\n"), at).toEqual(expected)
-    }
-  })
-})
-
-/** Runs a directive; halves that are swapped must give the same answer. */
-function answer(directive: Directive): string {
-  const idsOf = (key: string) =>
-    valuesOf(directive, key)
-      .filter((id) => id !== "" && id !== "zero")
-      .map((id) => member(Number(id)))
-  const [voters, votersOutgoing] = [idsOf("cfg"), idsOf("cfgj")]
-  const ids = [...new Set([...voters, ...votersOutgoing])]
-  const swapped = { voters: votersOutgoing, votersOutgoing: voters }
-  const [straight, mirrored] = [{ voters, votersOutgoing }, swapped].map((joint) =>
-    directive.command === "committed"
-      ? committed(joint, ids, valuesOf(directive, "idx"))
-      : voted(joint, ids, valuesOf(directive, "votes"))
-  )
-  expect(mirrored).toBe(straight)
-  return straight!
-}
-
-/** `_` stands for a voter of whom nothing is known. */
-const known = <A>(
-  ids: ReadonlyArray<MemberId>,
-  values: ReadonlyArray<string>,
-  parse: (value: string) => A
-): ReadonlyMap<MemberId, A> =>
-  new Map(
-    ids.flatMap((id, at) => {
-      const value = values[at] ?? "_"
-      return value === "_" ? [] : [[id, parse(value)] as const]
-    })
-  )
-
-function committed(
-  joint: Quorum.JointVoters,
-  ids: ReadonlyArray<MemberId>,
-  values: ReadonlyArray<string>
-): string {
-  const indexes = known(ids, values, (value) => Number(value) as LogIndex)
-  const index = Quorum.committedIndex(joint, lookup(indexes))
-  return `${table(Membership.sorted(ids), indexes)}${index === Quorum.everyIndex ? "∞" : index}`
-}
-
-/** The picture the scripts expect above the result: the longer the bar, the further the voter. */
-function table(ids: ReadonlyArray<MemberId>, indexes: ReadonlyMap<MemberId, LogIndex>): string {
-  if (ids.length === 0) return "<empty majority quorum>"
-  const indexOf = (id: MemberId): number => indexes.get(id) ?? 0
-  const rows = ids.map((id) => {
-    const behind = ids.filter((other) => indexOf(other) < indexOf(id)).length
-    const bar = indexes.has(id) ? `${"x".repeat(behind)}>` : "?"
-    const index = String(indexOf(id)).padStart(5)
-    return `${bar.padEnd(ids.length + 1)} ${index}    (id=${id.toString(16)})\n`
-  })
-  return `${" ".repeat(ids.length)}    idx\n${rows.join("")}`
-}
-
-function voted(
-  joint: Quorum.JointVoters,
-  ids: ReadonlyArray<MemberId>,
-  values: ReadonlyArray<string>
-): string {
-  const result = Quorum.voteResult(
-    joint,
-    known(ids, values, (value) => value === "y")
-  )
-  return { won: "VoteWon", lost: "VoteLost", pending: "VotePending" }[result]
-}

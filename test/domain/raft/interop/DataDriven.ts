@@ -1,19 +1,18 @@
 /**
- * Reads the data-driven test files of etcd-io/raft: where they are, and what is in them.
+ * Reads files of cockroachdb's data-driven format, in which etcd-io/raft's test scripts are written.
  *
- * They are not part of this repository: `RAFT_TESTDATA` names their folder, else
- * `../shared/raft-testdata` beside the checkout is used, and without it the tests skip and say so.
+ * What must never happen here: a stanza that is there and not returned, or one that is guessed at. What
+ * cannot be read is a {@link ParseFailure}. Proof: `Script.test.ts`.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { resolve } from "node:path"
 
-/** One directive: what to do, and the output that is expected. */
+/** One stanza: what to do, and the output that is expected. */
 export interface Directive {
   readonly command: string
   /** Arguments in order; a bare one has no values. */
   readonly args: ReadonlyArray<Argument>
   readonly input: string
   readonly expected: string
+  /** Of its first line, from 1. */
   readonly line: number
 }
 
@@ -22,78 +21,90 @@ export interface Argument {
   readonly values: ReadonlyArray<string>
 }
 
-export interface TestFile {
-  readonly name: string
-  readonly path: string
+/** Not in the format. */
+export class ParseFailure extends Error {
+  override readonly name = "ParseFailure"
+  readonly line: number
+
+  constructor(line: number, reason: string) {
+    super(`line ${line}: ${reason}`)
+    this.line = line
+  }
 }
 
-/** The files of one folder, or why there are none. */
-export function filesOf(folder: "quorum" | "confchange" | "interaction"): {
-  readonly files: ReadonlyArray<TestFile>
-  readonly missing: string | undefined
-} {
-  const named = process.env.RAFT_TESTDATA
-  const root = named ?? resolve(import.meta.dirname, "../../../../../shared/raft-testdata")
-  const path = resolve(root, folder)
-  if (!existsSync(path)) return { files: [], missing: `no ${folder} files: ${path} is absent` }
-  const files = readdirSync(path)
-    .filter((name) => name.endsWith(".txt"))
-    .sort()
-    .map((name) => ({ name: name.slice(0, -".txt".length), path: resolve(path, name) }))
-  return { files, missing: undefined }
-}
+/** A command that no interpreter of these files knows. */
+export class UnknownCommand extends Error {
+  override readonly name = "UnknownCommand"
 
-export const read = (file: TestFile): ReadonlyArray<Directive> =>
-  parse(readFileSync(file.path, "utf8"))
+  constructor(command: string) {
+    super(`unknown command ${command}`)
+  }
+}
 
 const separator = "----"
 
-/** Splits a file into its directives. */
+/** Splits a file into its stanzas. Throws {@link ParseFailure}. */
 export function parse(text: string): ReadonlyArray<Directive> {
   const lines = text.split("\n").map((line) => line.trimEnd())
   const directives: Array<Directive> = []
   let at = 0
   while (at < lines.length) {
-    const head = lines[at]!
     const line = at + 1
-    at++
+    let head = lines[at++]!
     if (head === "" || head.startsWith("#")) continue
-    const input: Array<string> = []
-    while (at < lines.length && lines[at] !== separator) input.push(lines[at++]!)
-    at++
-    const expected: Array<string> = []
-    if (lines[at] === separator) {
-      // A doubled separator frames output that contains blank lines.
-      at++
-      while (!(lines[at] === separator && lines[at + 1] === separator)) expected.push(lines[at++]!)
-      at += 2
-    } else {
-      while (at < lines.length && lines[at] !== "") expected.push(lines[at++]!)
+    while (head.endsWith("\\") && at < lines.length) {
+      head = `${head.slice(0, -1).trimEnd()} ${lines[at++]!.trim()}`
     }
-    directives.push({
-      ...parseHead(head),
-      input: input.join("\n"),
-      expected: expected.join("\n"),
-      line
-    })
+    const input = upTo(lines, at, line)
+    const output = outputOf(lines, input.next, line)
+    at = output.next
+    directives.push({ ...parseHead(head, line), input: input.text, expected: output.text, line })
   }
   return directives
 }
 
-function parseHead(head: string): Pick<Directive, "command" | "args"> {
-  const [command = "", ...args] = head.match(/[^\s=]+(=(\([^)]*\)|\S+))?/g) ?? []
+interface Piece {
+  readonly text: string
+  /** The first line after it. */
+  readonly next: number
+}
+
+function upTo(lines: ReadonlyArray<string>, from: number, line: number): Piece {
+  const end = lines.indexOf(separator, from)
+  if (end < 0) throw new ParseFailure(line, `no ${separator} follows`)
+  return { text: lines.slice(from, end).join("\n"), next: end + 1 }
+}
+
+/** Until a blank line; or, after a doubled separator, until the next doubled one. */
+function outputOf(lines: ReadonlyArray<string>, from: number, line: number): Piece {
+  if (lines[from] !== separator) {
+    const blank = lines.indexOf("", from)
+    const end = blank < 0 ? lines.length : blank
+    return { text: lines.slice(from, end).join("\n"), next: end }
+  }
+  let end = from + 1
+  while (!(lines[end] === separator && lines[end + 1] === separator)) {
+    if (end >= lines.length) throw new ParseFailure(line, `the doubled ${separator} has no end`)
+    end++
+  }
+  return { text: lines.slice(from + 1, end).join("\n"), next: end + 2 }
+}
+
+const argument = /^[^\s=()]+(=(\([^()]*\)|[^\s()]*))?$/
+
+function parseHead(head: string, line: number): Pick<Directive, "command" | "args"> {
+  const [command = "", ...args] = head.match(/[^\s=]+=\([^)]*\)|\S+/g) ?? []
+  const unreadable = [command, ...args].find((token) => !argument.test(token))
+  if (unreadable !== undefined) throw new ParseFailure(line, `cannot read ${unreadable}`)
   return { command, args: args.map(parseArgument) }
 }
 
-function parseArgument(argument: string): Argument {
-  const equals = argument.indexOf("=")
-  if (equals < 0) return { key: argument, values: [] }
-  const value = argument.slice(equals + 1)
+function parseArgument(token: string): Argument {
+  const equals = token.indexOf("=")
+  if (equals < 0) return { key: token, values: [] }
+  const value = token.slice(equals + 1)
   const list = value.startsWith("(") ? value.slice(1, -1) : value
-  return {
-    key: argument.slice(0, equals),
-    values: list.split(",").map((item) => item.trim())
-  }
+  return { key: token.slice(0, equals), values: list.split(",").map((item) => item.trim()) }
 }
 
 /** The values of `key=…`, or none. */

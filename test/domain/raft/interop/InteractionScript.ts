@@ -18,8 +18,9 @@ import * as Raft from "../../../../src/domain/raft/Raft.ts"
 import type { Ready } from "../../../../src/domain/raft/Ready.ts"
 import type { Snapshot } from "../../../../src/domain/raft/Snapshot.ts"
 import { MemoryLog } from "../support/MemoryLog.ts"
-import { bareArguments, type Directive, valueOf, valuesOf } from "./DataDriven.ts"
+import { bareArguments, type Directive, UnknownCommand, valueOf, valuesOf } from "./DataDriven.ts"
 import * as Describe from "./Describe.ts"
+import { LeftOut } from "./LeftOut.ts"
 
 const electionTicks = 3
 const heartbeatTicks = 1
@@ -33,12 +34,36 @@ interface Node {
   electionTimeoutTicks: number
 }
 
-/** What a directive asks for that this core leaves out on purpose; the file cannot be run. */
-export class LeftOut extends Error {
-  override readonly name = "LeftOut"
-}
+const leftOutCommands: ReadonlySet<string> = new Set([
+  "forget-leader",
+  "process-append-thread",
+  "process-apply-thread"
+])
 
-export class Interpreter {
+export const commands: ReadonlySet<string> = new Set([
+  "_breakpoint",
+  "add-nodes",
+  "campaign",
+  "compact",
+  "deliver-msgs",
+  "log-level",
+  "process-ready",
+  "propose",
+  "propose-conf-change",
+  "raft-log",
+  "raft-state",
+  "report-unreachable",
+  "send-snapshot",
+  "set-randomized-election-timeout",
+  "stabilize",
+  "status",
+  "tick-election",
+  "tick-heartbeat",
+  "transfer-leadership",
+  ...leftOutCommands
+])
+
+export class InteractionScript {
   private readonly nodes: Array<Node> = []
   private messages: ReadonlyArray<Message> = []
   private output = ""
@@ -98,14 +123,17 @@ export class Interpreter {
         return void this.node(Number(valueOf(directive, "from"))).raft.transferLeadership(
           Number(valueOf(directive, "to")) as MemberId
         )
+      case "_breakpoint":
+        return undefined
       default:
-        throw new LeftOut(directive.command)
+        if (leftOutCommands.has(directive.command)) throw new LeftOut(directive.command)
+        throw new UnknownCommand(directive.command)
     }
   }
 
   private node(id: number): Node {
     const node = this.nodes[id - 1]
-    invariant(node !== undefined, "a directive names a node that was added")
+    if (node === undefined) throw new Error(`a node that is not there: ${id}`)
     return node
   }
 
