@@ -43,6 +43,8 @@ export interface Launch {
   /** A program and its arguments that runs the process and lets it keep its process id. */
   readonly wrapper?: ReadonlyArray<string>
   readonly environment?: Readonly<Record<string, string>>
+  /** What is on its stdin; nothing if left out. */
+  readonly input?: string
 }
 
 /** One `sealog` process; killed with SIGKILL when the scope closes, if it still runs. */
@@ -63,8 +65,10 @@ const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
   const [command, ...rest] = [...(launch.wrapper ?? []), process.execPath, program]
   const child = spawn(command!, [...rest, ...commandArguments], {
     env: { ...environment, ...launch.environment },
-    stdio: ["ignore", "pipe", "pipe"]
+    stdio: "pipe"
   })
+  // A process that refuses its input may be gone before it has been written.
+  child.stdin.on("error", () => {}).end(launch.input)
   const killWithUs = () => child.kill("SIGKILL")
   process.on("exit", killWithUs)
   const output = { stdout: "", stderr: "" }
@@ -127,6 +131,10 @@ const firstLineOf = (child: ChildProcess, output: { readonly stdout: string }) =
 /** Runs one command to its end. */
 export const run = (...commandArguments: ReadonlyArray<string>) =>
   Effect.scoped(Effect.flatMap(start(commandArguments), ({ end }) => end))
+
+/** The same, with something on stdin. */
+export const runWithInput = (input: string, ...commandArguments: ReadonlyArray<string>) =>
+  Effect.scoped(Effect.flatMap(start(commandArguments, { input }), ({ end }) => end))
 
 export interface ServeOptions {
   readonly directory: string

@@ -37,6 +37,11 @@ export const dataDirectory = Flag.String("data-dir").pipe(
   Flag.withDescription("Data directory of the node")
 )
 
+export const stale = Flag.Boolean("stale").pipe(
+  Flag.withDescription("Answer from this node's state at once, which may lag behind"),
+  Flag.withDefault(false)
+)
+
 const isNodeName = Schema.is(NodeName)
 
 export const nodeName = Flag.String("name").pipe(

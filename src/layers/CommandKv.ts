@@ -1,16 +1,18 @@
 /**
- * `sealog kv put|get|delete`: one request to one node.
+ * `sealog kv put|get|delete`: one key of one node; and the other commands on keys.
  *
  * A missing key is an answer and no failure of the node, but exits with 1, so that a script can ask
  * `if sealog kv get …`. Values that are not UTF-8 are carried in base64. Proof: `test/e2e/Kv.test.ts`.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { FoundValue } from "../domain/api/KvApi.ts"
 import { AnswerIsNo } from "./CommandFailure.ts"
 import * as CommandFlags from "./CommandFlags.ts"
+import * as CommandKvRange from "./CommandKvRange.ts"
+import * as CommandKvTransfer from "./CommandKvTransfer.ts"
+import * as CommandKvTxn from "./CommandKvTxn.ts"
 import * as CommandOutput from "./CommandOutput.ts"
 import * as RpcClientSocket from "./RpcClientSocket.ts"
 
@@ -42,14 +44,7 @@ const deletion = Command.make(
 
 const get = Command.make(
   "get",
-  {
-    key,
-    endpoint,
-    stale: Flag.Boolean("stale").pipe(
-      Flag.withDescription("Answer from this node's state at once, which may lag behind"),
-      Flag.withDefault(false)
-    )
-  },
+  { key, endpoint, stale: CommandFlags.stale },
   Effect.fnUntraced(function* (given) {
     const client = yield* RpcClientSocket.connect(given.endpoint)
     const found = yield* client.get(given.key, { stale: given.stale })
@@ -60,22 +55,23 @@ const get = Command.make(
   }, Effect.scoped)
 ).pipe(Command.withDescription("Print the value of a key; exit code 1 if there is none"))
 
-const printFound = ({ createRevision, revision, value }: typeof FoundValue.Type) => {
-  const text = CommandOutput.utf8(value)
-  const valueBase64 = Buffer.from(value).toString("base64")
+const printFound = (found: typeof FoundValue.Type) => {
+  const text = CommandOutput.utf8(found.value)
   return CommandOutput.answer({
-    json: {
-      found: true,
-      ...(text === undefined ? {} : { value: text }),
-      valueBase64,
-      revision,
-      createRevision
-    },
-    text: text ?? `(${value.length} bytes, not UTF-8, in base64) ${valueBase64}`
+    json: { found: true, ...CommandOutput.found(found) },
+    text: text ?? CommandOutput.printable(found.value)
   })
 }
 
 export const command = Command.make("kv").pipe(
   Command.withDescription("Read and write keys"),
-  Command.withSubcommands([put, get, deletion])
+  Command.withSubcommands([
+    put,
+    get,
+    deletion,
+    CommandKvRange.command,
+    CommandKvTxn.command,
+    CommandKvTransfer.exportation,
+    CommandKvTransfer.importation
+  ])
 )

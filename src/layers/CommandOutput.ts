@@ -68,3 +68,32 @@ export const utf8 = (bytes: Uint8Array): string | undefined => {
     return undefined
   }
 }
+
+/** For JSON: the text if there is one, and always base64. */
+export const inBothForms = <Name extends string>(name: Name, bytes: Uint8Array) => {
+  const text = utf8(bytes)
+  return {
+    ...(text === undefined ? {} : { [name]: text }),
+    [`${name}Base64`]: Buffer.from(bytes).toString("base64")
+  }
+}
+
+/** A stored value, for JSON. */
+export const found = (stored: {
+  readonly value: Uint8Array
+  readonly revision: number
+  readonly createRevision: number
+}) => ({
+  ...inBothForms("value", stored.value),
+  revision: stored.revision,
+  createRevision: stored.createRevision
+})
+
+/** On one line and in one column: quoted where it has control characters, base64 if it is no text. */
+export const printable = (bytes: Uint8Array): string => {
+  const text = utf8(bytes)
+  if (text === undefined) {
+    return `(${bytes.length} bytes, not UTF-8, in base64) ${Buffer.from(bytes).toString("base64")}`
+  }
+  return /\p{Cc}/u.test(text) ? JSON.stringify(text) : text
+}

@@ -19,6 +19,7 @@ export const temporaryDirectory = Effect.acquireRelease(
 )
 
 export const sealog = NodeProcess.run
+export const sealogReading = NodeProcess.runWithInput
 export const { serve, start } = NodeProcess
 
 /** A fresh KEK file and a data directory that does not exist yet. */

@@ -143,7 +143,7 @@ export class EncryptionDisableUnsupported extends Schema.TaggedError<EncryptionD
   {}
 ) {
   override get message() {
-    return "encryption cannot be turned off; export the data and load it into a new cluster"
+    return "encryption cannot be turned off; write the data out with `sealog kv export` and load it into a new cluster with `sealog kv import`"
   }
 }
 

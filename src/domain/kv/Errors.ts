@@ -84,6 +84,43 @@ export type RangeRefusal = KeyRefusal | RangeLimitOutOfRange
 export type TxnRefusal = PutRefusal | TooManyOperations | KeyRepeated | RequestTooLarge
 export type Refusal = PutRefusal | RangeRefusal | TxnRefusal
 
+const whatIsWrong = {
+  notAnExport: "is not the first line of an export; give a file that `kv export` wrote",
+  versionUnknown:
+    "names a version that this release cannot read; import it with the release that wrote it",
+  lineTooLong: "is longer than any line of an export; give a file that `kv export` wrote",
+  malformed: "is not an entry; the file is damaged, export again",
+  beyondLimits: "holds a key or a value beyond the limits; the file was changed, export again",
+  notAscending:
+    "has a key that does not come behind the one before; the file was changed, export again",
+  countDiffers: "counts other than the lines before it; the file is damaged, export again",
+  checksumDiffers:
+    "has another checksum than the lines before it; the file is damaged, export again",
+  afterEnd: "comes behind the end of the export; give one export at a time",
+  endMissing: "is the last one, and not the end of an export; the file was cut off, export again"
+} as const
+const exportReasons = Object.keys(whatIsWrong) as ReadonlyArray<keyof typeof whatIsWrong>
+
+/** These bytes are not a whole export of the key-value store. Lines are counted from 1. */
+export class ExportInvalid extends Schema.TaggedError<ExportInvalid>()("ExportInvalid", {
+  line: Schema.Int,
+  reason: Schema.Literals(exportReasons)
+}) {
+  override get message() {
+    return `line ${this.line} ${whatIsWrong[this.reason]}`
+  }
+}
+
+/** The description of a transaction does not have the shape that `kv txn` reads. */
+export class TxnDescriptionInvalid extends Schema.TaggedError<TxnDescriptionInvalid>()(
+  "TxnDescriptionInvalid",
+  { path: Schema.String, reason: Schema.String }
+) {
+  override get message() {
+    return `the description of the transaction is wrong at ${this.path}: ${this.reason}; \`kv txn --help\` shows its shape`
+  }
+}
+
 /**
  * A stored value is not what its key, revision and header say (SPEC §5). Names no key: it may be a
  * secret. `notSealed` is a plaintext value of a time when all were sealed.
