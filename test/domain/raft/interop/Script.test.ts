@@ -35,7 +35,7 @@ describe("a script of etcd's", () => {
     const stanzas = Script.run(script.join("\n"))
     expect(stanzas.map(({ reason }) => reason).filter((reason) => reason !== "")).toEqual([])
     expect(stanzas.map(({ verdict }) => verdict)).toEqual(expected)
-    expect(verdicts(script[2]!)).toEqual(["failed"])
+    expect(verdicts(script[1]!)).toEqual(["failed"])
   })
 
   it("compares interactions without log lines, and everything else", () => {
