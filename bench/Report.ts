@@ -9,6 +9,7 @@ export interface Level {
   readonly putsPerSecond: Readonly<Record<Mode, Summary>>
   readonly syncsPerPut: Readonly<Record<Mode, number>>
   readonly cpuMicrosPerPut: Readonly<Record<Mode, number>>
+  readonly mainThreadMicrosPerPut: Readonly<Record<Mode, number>>
   /** Of the medians. */
   readonly sealedToPlain: number
 }
@@ -26,6 +27,7 @@ export function level(
     putsPerSecond,
     syncsPerPut: both((mode) => of(mode, "syncsPerPut").median),
     cpuMicrosPerPut: both((mode) => of(mode, "cpuMicrosPerPut").median),
+    mainThreadMicrosPerPut: both((mode) => of(mode, "mainThreadMicrosPerPut").median),
     sealedToPlain: putsPerSecond.sealed.median / putsPerSecond.plain.median
   }
 }
@@ -33,13 +35,16 @@ export function level(
 const rate = ({ max, median, min }: Summary) =>
   `${Math.round(median)} (${Math.round(min)}–${Math.round(max)})`
 
+const pair = ({ plain, sealed }: Readonly<Record<Mode, number>>, digits: number) =>
+  `${plain.toFixed(digits)}, ${sealed.toFixed(digits)}`
+
 export const lineOf = (level: Level) => {
-  const { callers, cpuMicrosPerPut, putsPerSecond, sealedToPlain, syncsPerPut } = level
+  const { callers, putsPerSecond, sealedToPlain } = level
   return (
     `${String(callers).padStart(4)} callers, puts/s: plain ${rate(putsPerSecond.plain)}, ` +
     `sealed ${rate(putsPerSecond.sealed)}, ratio ${sealedToPlain.toFixed(2)}; ` +
-    `syncs/put ${syncsPerPut.plain.toFixed(3)}, ${syncsPerPut.sealed.toFixed(3)}; ` +
-    `CPU µs/put ${cpuMicrosPerPut.plain.toFixed(1)}, ${cpuMicrosPerPut.sealed.toFixed(1)}`
+    `syncs/put ${pair(level.syncsPerPut, 3)}; CPU µs/put ${pair(level.cpuMicrosPerPut, 1)}, ` +
+    `of the main thread ${pair(level.mainThreadMicrosPerPut, 1)}`
   )
 }
 

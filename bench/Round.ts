@@ -16,6 +16,8 @@ export interface RoundResult {
   readonly syncsPerPut: number
   /** CPU time of all threads for one put, in microseconds: less moved by other load than time is. */
   readonly cpuMicrosPerPut: number
+  /** The part of it that is the main thread's: what bounds many callers. */
+  readonly mainThreadMicrosPerPut: number
 }
 
 const keyBytes = 16
@@ -25,6 +27,7 @@ export const run = Effect.fnUntraced(function* (node: Measured, load: Load) {
   let puts = 0
   const entriesBefore = node.entryCount()
   const cpuBefore = process.cpuUsage()
+  const mainThreadBefore = process.threadCpuUsage()
   const startedAt = performance.now()
   const until = startedAt + load.millis
   const caller = Effect.suspend(() => {
@@ -40,10 +43,14 @@ export const run = Effect.fnUntraced(function* (node: Measured, load: Load) {
     }
   )
   const seconds = (performance.now() - startedAt) / 1000
-  const { system, user } = process.cpuUsage(cpuBefore)
+  const cpu = process.cpuUsage(cpuBefore)
+  const mainThread = process.threadCpuUsage(mainThreadBefore)
   return {
     putsPerSecond: puts / seconds,
     syncsPerPut: (node.entryCount() - entriesBefore) / puts,
-    cpuMicrosPerPut: (system + user) / puts
+    cpuMicrosPerPut: microsOf(cpu) / puts,
+    mainThreadMicrosPerPut: microsOf(mainThread) / puts
   } satisfies RoundResult
 })
+
+const microsOf = ({ system, user }: NodeJS.CpuUsage) => system + user
