@@ -138,7 +138,9 @@ export { Malformed } from "./domain/bytes/Errors.ts"
 export {
   EncryptionApplyFailed,
   RaftUnwrapFailed,
-  SidecarInconsistent
+  SealedStateNotEnabled,
+  SidecarInconsistent,
+  SidecarOfAnotherCommit
 } from "./domain/encryption/Errors.ts"
 export { LogCorrupted, LogWriteFailure, RecordCorrupted } from "./domain/log/Errors.ts"
 export {
@@ -148,6 +150,7 @@ export {
   DirectoryOfAnotherCluster,
   DirectoryOfAnotherNode,
   DiskFullFailure,
+  FileSystemNotDurable,
   FormatVersionUnknown,
   StateWriteFailure
 } from "./domain/state/Errors.ts"

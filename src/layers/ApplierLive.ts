@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Applier as DomainApplier } from "../domain/apply/Applier.ts"
 import * as ReplicatedState from "../domain/apply/ReplicatedState.ts"
+import * as SealedState from "../domain/apply/SealedState.ts"
 import { AppliedIndexOutsideLog, DirectoryOfAnotherCluster } from "../domain/state/Errors.ts"
 import { Applier } from "../services/Applier.ts"
 import { Keystore } from "../services/Keystore.ts"
@@ -37,6 +38,8 @@ const make = Effect.gen(function* () {
     })
   }
   yield* guardAppliedIndex(state)
+  const sealed = SealedState.problemOf(state, store.reader)
+  if (sealed !== undefined) return yield* sealed
   const { keys } = state.sidecar
   if (keys.length > 0) yield* keystore.unwrap(keys)
 

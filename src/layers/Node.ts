@@ -17,6 +17,7 @@ import * as CsprngNode from "./CsprngNode.ts"
 import * as CutoverLive from "./CutoverLive.ts"
 import * as DataDirectoryLock from "./DataDirectoryLock.ts"
 import * as EncryptionAdminLive from "./EncryptionAdminLive.ts"
+import * as FileSystemGuard from "./FileSystemGuard.ts"
 import * as FreeSpaceStatfs from "./FreeSpaceStatfs.ts"
 import * as KeystoreLive from "./KeystoreLive.ts"
 import * as KvStoreLive from "./KvStoreLive.ts"
@@ -80,6 +81,7 @@ const environments = (space?: Pick<FreeSpace["Service"], "shortage">) => {
 /** Both LMDB environments of one directory, the space there is for them, and its lock. */
 export const stores = (options: { readonly directory: string }) =>
   Layer.unwrap(Effect.map(FreeSpace, environments)).pipe(
+    Layer.provide(FileSystemGuard.layer),
     Layer.provideMerge(FreeSpaceStatfs.layer),
     Layer.provide(DataDirectoryLock.layer(options))
   )

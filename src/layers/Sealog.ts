@@ -10,7 +10,9 @@ import * as Layer from "effect/Layer"
 import type {
   KekMismatch,
   KekUnavailable,
-  SidecarInconsistent
+  SealedStateNotEnabled,
+  SidecarInconsistent,
+  SidecarOfAnotherCommit
 } from "../domain/encryption/Errors.ts"
 import type { NodeName } from "../domain/Ids.ts"
 import type {
@@ -20,6 +22,7 @@ import type {
   DirectoryOfAnotherCluster,
   DirectoryOfAnotherNode,
   DiskFullFailure,
+  FileSystemNotDurable,
   FormatVersionUnknown
 } from "../domain/state/Errors.ts"
 import type { Csprng } from "../services/Csprng.ts"
@@ -52,10 +55,13 @@ export type StartFailure =
   | DirectoryOfAnotherCluster
   | DirectoryOfAnotherNode
   | DiskFullFailure
+  | FileSystemNotDurable
   | FormatVersionUnknown
   | KekMismatch
   | KekUnavailable
+  | SealedStateNotEnabled
   | SidecarInconsistent
+  | SidecarOfAnotherCommit
 
 /** What every node needs. */
 export interface Options {

@@ -11,7 +11,6 @@ import * as Layer from "effect/Layer"
 import { DataKey } from "../../src/domain/encryption/DataKey.ts"
 import * as Nonce from "../../src/domain/encryption/Nonce.ts"
 import * as RaftEnvelope from "../../src/domain/encryption/RaftEnvelope.ts"
-import * as SidecarRecord from "../../src/domain/encryption/SidecarRecord.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
 import type { LocalEpoch, ProposalId, WriterId } from "../../src/domain/Ids.ts"
 import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
@@ -224,15 +223,12 @@ layer(Crashed.layer, { excludeTestServices: true, timeout: 60_000 })(
         const { kek, row } = yield* StoppedDirectory.raftDek(node.directory, node.kekFile)
         const other = new DataKey(row, Buffer.alloc(32, 9))
         const wrapped = WrappedDek.wrap({ kek, nonce: Nonce.random(Buffer.alloc(12, 3)) }, other)
-        const { sidecar } = yield* StoppedDirectory.replicatedState(node.directory)
-        const keys = sidecar.keys.map((key) => (key.id === row.id ? { ...key, wrapped } : key))
-        yield* StoppedDirectory.rewriteState(node.directory, (transaction) =>
-          transaction.put(
-            "sidecar",
-            Buffer.from([0]),
-            SidecarRecord.encodeRecord(groupId, { ...sidecar, keys })
+        yield* StoppedDirectory.rewriteReplicatedState(node.directory, (state) => {
+          const keys = state.sidecar.keys.map((key) =>
+            key.id === row.id ? { ...key, wrapped } : key
           )
-        )
+          state.sidecar = { ...state.sidecar, keys }
+        })
         let first: Entry | undefined
         yield* StoppedDirectory.rewriteLastEntries(node.directory, 2, (entries) => {
           first = entries[0]

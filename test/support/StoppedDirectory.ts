@@ -10,7 +10,6 @@ import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import * as Position from "../../src/domain/raft/Position.ts"
-import type { StateTransaction } from "../../src/domain/state/StateTransaction.ts"
 import { groupId } from "../../src/layers/Node.ts"
 import * as StoppedNode from "../../src/layers/StoppedNode.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
@@ -46,11 +45,16 @@ export const replicatedState = (directory: string) =>
     return state
   }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
 
-/** One commit of the state, of the test's own. */
-export const rewriteState = (directory: string, edit: (transaction: StateTransaction) => void) =>
+/** Saves a replicated state of the test's own, as one commit that is right in itself. */
+export const rewriteReplicatedState = (
+  directory: string,
+  edit: (state: ReplicatedState.ReplicatedState) => void
+) =>
   Effect.gen(function* () {
     const store = yield* StateStore
-    store.transact(edit)
+    const state = Result.getOrThrow(ReplicatedState.load(store.reader, groupId))!
+    edit(state)
+    store.transact((transaction) => state.save(transaction, undefined))
     yield* store.flush
   }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
 

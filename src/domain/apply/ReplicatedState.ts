@@ -6,13 +6,14 @@
  * Proof: `ReplicatedState.test.ts`.
  */
 import * as Result from "effect/Result"
-import type { SidecarInconsistent } from "../encryption/Errors.ts"
+import { type SidecarInconsistent, SidecarOfAnotherCommit } from "../encryption/Errors.ts"
 import * as SidecarRecord from "../encryption/SidecarRecord.ts"
 import * as Sidecar from "../encryption/SidecarState.ts"
 import * as WriterRecord from "../encryption/WriterRecord.ts"
 import * as WriterRegistry from "../encryption/WriterRegistry.ts"
 import type { ClusterId, GroupId, LogIndex, Revision, Term } from "../Ids.ts"
 import { RecordCorrupted } from "../log/Errors.ts"
+import * as Record from "../log/Record.ts"
 import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
 import * as AppliedRecord from "./AppliedRecord.ts"
 
@@ -22,13 +23,21 @@ export class ReplicatedState {
   readonly groupId: GroupId
   sidecar: Sidecar.SidecarState
   registry: WriterRegistry.WriterRegistry
-  applied: AppliedRecord.AppliedRecord
+  applied: AppliedRecord.Applied
+  /** Of the record of the sidecar, as it was saved or loaded last; 0 before. */
+  sidecarChecksum: number
 
-  constructor(fields: Pick<ReplicatedState, "groupId" | "sidecar" | "registry" | "applied">) {
+  constructor(
+    fields: Pick<
+      ReplicatedState,
+      "groupId" | "sidecar" | "registry" | "applied" | "sidecarChecksum"
+    >
+  ) {
     this.groupId = fields.groupId
     this.sidecar = fields.sidecar
     this.registry = fields.registry
     this.applied = fields.applied
+    this.sidecarChecksum = fields.sidecarChecksum
   }
 
   copy(): ReplicatedState {
@@ -38,10 +47,16 @@ export class ReplicatedState {
   /** Writes what differs from `before`, and always the applied index. */
   save(transaction: StateTransaction, before: ReplicatedState | undefined): void {
     const { applied, groupId, registry, sidecar } = this
-    transaction.put("applied", singleton, AppliedRecord.encode(groupId, applied))
-    if (sidecar !== before?.sidecar) {
-      transaction.put("sidecar", singleton, SidecarRecord.encodeRecord(groupId, sidecar))
+    if (sidecar === before?.sidecar) {
+      this.sidecarChecksum = before.sidecarChecksum
+    } else {
+      const record = SidecarRecord.encodeRecord(groupId, sidecar)
+      this.sidecarChecksum = Record.checksumIn(record)
+      transaction.put("sidecar", singleton, record)
     }
+    const { sidecarChecksum } = this
+    const progress = AppliedRecord.encode(groupId, { ...applied, sidecarChecksum })
+    transaction.put("applied", singleton, progress)
     const known = before?.registry ?? WriterRegistry.empty
     if (registry === known) return
     for (const { key, value } of WriterRecord.changed(groupId, known, registry)) {
@@ -59,11 +74,12 @@ export const initial = (options: {
     groupId: options.groupId,
     sidecar: Sidecar.initial(options.clusterId),
     registry: WriterRegistry.empty,
-    applied: { index: 0 as LogIndex, term: 0 as Term, revision: 0 as Revision }
+    applied: { index: 0 as LogIndex, term: 0 as Term, revision: 0 as Revision },
+    sidecarChecksum: 0
   })
 
 /** What a state that does not load fails with. */
-export type LoadFailure = RecordCorrupted | SidecarInconsistent
+export type LoadFailure = RecordCorrupted | SidecarInconsistent | SidecarOfAnotherCommit
 
 /** How far a state has been applied, without the rest of it; `undefined` if nothing was written. */
 export function appliedOf(
@@ -85,10 +101,13 @@ export function load(
   if (appliedBytes === undefined) return missing("applied", groupId)
   if (sidecarBytes === undefined) return missing("sidecar", groupId)
   return Result.gen(function* () {
-    const applied = yield* AppliedRecord.decode(groupId, appliedBytes)
+    const { sidecarChecksum, ...applied } = yield* AppliedRecord.decode(groupId, appliedBytes)
     const sidecar = yield* SidecarRecord.decodeRecord(groupId, sidecarBytes)
+    if (Record.checksumIn(sidecarBytes) !== sidecarChecksum) {
+      return yield* Result.fail(new SidecarOfAnotherCommit({ appliedIndex: applied.index }))
+    }
     const registry = yield* WriterRecord.decodeTable(groupId, state.range("writers", {}))
-    return new ReplicatedState({ groupId, sidecar, registry, applied })
+    return new ReplicatedState({ groupId, sidecar, registry, applied, sidecarChecksum })
   })
 }
 

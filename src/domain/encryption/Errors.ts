@@ -82,6 +82,27 @@ export class SidecarInconsistent extends Schema.TaggedError<SidecarInconsistent>
   }
 }
 
+/** The sidecar was not written with the applied index beside it (SPEC §17). */
+export class SidecarOfAnotherCommit extends Schema.TaggedError<SidecarOfAnotherCommit>()(
+  "SidecarOfAnotherCommit",
+  { appliedIndex: Schema.Int }
+) {
+  override get message() {
+    return `the replicated encryption state of this node is not the one of its applied index ${this.appliedIndex}; restore \`state\` as a whole, or the node from its peers`
+  }
+}
+
+/** What only an enabled encryption makes lies beside a sidecar that says it never was (SPEC §17). */
+export class SealedStateNotEnabled extends Schema.TaggedError<SealedStateNotEnabled>()(
+  "SealedStateNotEnabled",
+  { found: Schema.Literals(["value", "writer"]), appliedIndex: Schema.Int }
+) {
+  override get message() {
+    const what = { value: "a sealed value", writer: "a writer of sealed entries" }[this.found]
+    return `the state at ${this.appliedIndex} holds ${what}, and its encryption state says that encryption was never enabled; restore the node from its peers, or from a backup`
+  }
+}
+
 // ── Cutover (SPEC §10, §12) ──────────────────────────────────────────────────────────────────────
 
 /** User writes are held off while the cutover is under way, or a second one was asked for. */

@@ -66,6 +66,10 @@ export const corrupted = (
 ): Result.Result<never, RecordCorrupted> =>
   Result.fail(new RecordCorrupted({ record: label, groupId, reason }))
 
+/** The checksum that a record ends with; short for its content where chance, not malice, is feared. */
+export const checksumIn = (record: Uint8Array): number =>
+  asBuffer(record).readUInt32BE(record.length - checksumBytes)
+
 function checksumOf({ label, groupId }: Identity, body: Uint8Array): number {
   invariant(!label.includes("\0"), "a record's label ends where its NUL stands")
   const identity = Buffer.allocUnsafe(label.length + 3)

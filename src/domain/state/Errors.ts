@@ -41,6 +41,16 @@ export class DiskFullFailure extends Schema.TaggedError<DiskFullFailure>()("Disk
   }
 }
 
+/** The file system under the data directory cannot make a commit durable (SPEC §17). */
+export class FileSystemNotDurable extends Schema.TaggedError<FileSystemNotDurable>()(
+  "FileSystemNotDurable",
+  { directory: Schema.String, operation: Schema.String, cause: Schema.Defect() }
+) {
+  override get message() {
+    return `the file system of ${this.directory} cannot make a commit durable (${this.operation}): ${String(this.cause)}; put the data directory on a local disk that can`
+  }
+}
+
 /** The data directory was created under another node name (SPEC §3). */
 export class DirectoryOfAnotherNode extends Schema.TaggedError<DirectoryOfAnotherNode>()(
   "DirectoryOfAnotherNode",

@@ -79,6 +79,32 @@ describe("ReplicatedState", () => {
     }
   })
 
+  it("notices a sidecar of another commit, older or newer, whole as it is", () => {
+    const { state, store } = saved()
+    const older = store.reader.get("sidecar", singleton)!
+    const enabled = state.copy()
+    const at = { index: index(6), revision: revision(5) }
+    enabled.sidecar = SidecarState.enableStorageEnvelope(state.sidecar, { storageKeyId }, at).state
+    enabled.applied = { ...enabled.applied, index: index(6) }
+    store.transact((transaction) => enabled.save(transaction, state))
+    const newer = store.reader.get("sidecar", singleton)!
+    const put = (table: Table, record: Uint8Array) =>
+      store.transact((transaction) => transaction.put(table, singleton, record))
+    const loaded = () => ReplicatedState.load(store.reader, groupId)
+    const ofAnother = (appliedIndex: number) =>
+      expect(failureOf(loaded())).toMatchObject({ _tag: "SidecarOfAnotherCommit", appliedIndex })
+
+    put("sidecar", older)
+    ofAnother(6)
+    put("sidecar", newer)
+    expect(Result.getOrThrow(loaded())).toEqual(enabled)
+    store.transact((transaction) => state.save(transaction, undefined))
+    put("sidecar", newer)
+    ofAnother(4)
+    put("sidecar", older)
+    expect(Result.getOrThrow(loaded())).toEqual(state)
+  })
+
   it("a row whose writer is gone is a gap in the registry", () => {
     const { store } = saved()
     store.transact((transaction) => transaction.remove("writers", Buffer.of(1, 0, 1)))
