@@ -3,7 +3,7 @@
  *
  * The fields are numbers, literals and the messages of typed errors, so a log line has no room for a
  * key or a value. What must never happen: an event per request or per entry.
- * Proof: `test/domain/telemetry/NodeEvent.test.ts`, `test/e2e/Secrecy.test.ts`.
+ * Proof: `test/domain/telemetry/NodeEvent.test.ts`, `test/layers/Secrecy.test.ts`.
  */
 import type { RenouncedReason } from "../engine/Candidacy.ts"
 import type { KeyId, LocalEpoch, LogIndex, MemberId, Term } from "../Ids.ts"

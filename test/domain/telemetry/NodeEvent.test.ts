@@ -1,0 +1,76 @@
+import { describe, expect, it } from "vitest"
+import type { KeyId, LocalEpoch, LogIndex, MemberId, Term } from "../../../src/domain/Ids.ts"
+import {
+  fieldsOf,
+  lineOf,
+  type NodeEvent,
+  type NodeEventTag
+} from "../../../src/domain/telemetry/NodeEvent.ts"
+
+const term = 3 as Term
+const index = 9 as LogIndex
+const space = { freeBytes: 1, freeBytesMin: 2 }
+
+/** One of each; the type refuses a tag that is missing. */
+const samples: {
+  readonly [Tag in NodeEventTag]: Omit<NodeEvent & { readonly _tag: Tag }, "_tag">
+} = {
+  Opened: {
+    bootCount: 1,
+    term,
+    firstIndex: 1 as LogIndex,
+    lastIndex: index,
+    appliedIndex: index,
+    phase: 2,
+    cutoverIndex: 5 as LogIndex,
+    hasKek: true
+  },
+  LeadershipGained: { term },
+  LeadershipLost: { term, leader: 2 as MemberId },
+  Registered: { keyId: 7 as KeyId, localEpoch: 1 as LocalEpoch },
+  CandidacyRenounced: { reason: "LocalEpochRollback" },
+  PhaseEntered: { phase: 1, index },
+  CutoverStarted: { term, inFlightCount: 4 },
+  CutoverDrained: { afterMillis: 1.5 },
+  MarkerAppended: { index, afterMillis: 2.5 },
+  CutoverEnded: { end: "CutOver", barrierClosedMillis: 3.5 },
+  CutoverRefused: { error: "CutoverInFlight", reason: "in words" },
+  LogSyncSlow: { millis: 700, entryCount: 1, unreportedCount: 0 },
+  SpaceBelowMark: space,
+  SpaceAboveMark: space,
+  Stopping: {},
+  Halted: { error: "LogWriteFailure", reason: "in words" }
+}
+
+const events = Object.entries(samples).map(([_tag, fields]) => ({ _tag, ...fields }) as NodeEvent)
+
+describe("an event in the log", () => {
+  it.each(events)("$_tag has a sentence, its tag, and fields that a machine can read", (event) => {
+    const { message } = lineOf(event)
+    expect(message).toMatch(/^[a-z]/)
+    expect(message).not.toMatch(/\d|\n/)
+    const fields = fieldsOf(event)
+    expect(fields.event).toBe(event._tag)
+    for (const [name, value] of Object.entries(fields)) {
+      expect(["string", "number", "boolean"], name).toContain(typeof value)
+      // Those are labels of the log formats themselves.
+      expect(["message", "level", "timestamp", "fiber", "node", "group"]).not.toContain(name)
+    }
+  })
+
+  it("leaves out what is not known", () => {
+    expect(fieldsOf({ _tag: "LeadershipLost", term, leader: undefined })).toEqual({
+      event: "LeadershipLost",
+      term
+    })
+  })
+
+  it("is an error where somebody must act, a warning where somebody should look", () => {
+    const bySeverity = (severity: string) =>
+      events.filter((event) => lineOf(event).severity === severity).map(({ _tag }) => _tag)
+    expect(bySeverity("Error")).toEqual(["CandidacyRenounced", "SpaceBelowMark", "Halted"])
+    expect(bySeverity("Warn")).toEqual(["LeadershipLost", "CutoverRefused", "LogSyncSlow"])
+    const unknown = { _tag: "CutoverEnded", end: "TermLeft", barrierClosedMillis: 1 } as const
+    expect(lineOf(unknown).severity).toBe("Warn")
+  })
+})
