@@ -17,7 +17,13 @@ const isLeaderPending = (error: unknown): error is LeaderNotReady | NotLeader =>
   error instanceof LeaderNotReady || (error instanceof NotLeader && error.leader === undefined)
 
 const pauseMillisMax = 50
-const pauseMillis = (attempt: number) => Math.min(2 ** attempt, pauseMillisMax)
+/** Attempts that only let others go first: a node in memory gets ready without time passing. */
+const turnsMax = 32
+
+const pause = (attempt: number): Effect.Effect<void> =>
+  attempt < turnsMax
+    ? Effect.yieldNow
+    : Effect.sleep(Math.min(2 ** (attempt - turnsMax), pauseMillisMax))
 
 /** Until `NodeConfig.proposalTimeoutMillis` have passed; the last refusal is the answer then. */
 export const make = Effect.gen(function* () {
@@ -29,7 +35,7 @@ export const make = Effect.gen(function* () {
   /** Returns when another attempt has a chance: at once when the barrier opens, else after a pause. */
   const chance = (refusal: unknown, attempt: number) => {
     const isHeldOff = refusal instanceof CutoverInFlight && barrier.state().isClosed
-    return isHeldOff ? barrier.opened : Effect.sleep(pauseMillis(attempt))
+    return isHeldOff ? barrier.opened : pause(attempt)
   }
 
   const patiently =

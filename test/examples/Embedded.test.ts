@@ -8,7 +8,6 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -29,7 +28,6 @@ import {
   Replica,
   Sealog
 } from "../../src/index.ts"
-import { inTime } from "../support/PassingTime.ts"
 
 /** A key service across a network: slow, and not always there. */
 class KeyService {
@@ -88,7 +86,7 @@ describe("the embedded example, in memory", () => {
   it.effect("does what it does on LMDB: the money stays, the log ends sealed", () =>
     Effect.gen(function* () {
       const disk = new MemoryDisk()
-      const first = yield* inTime(Effect.provide(program, ledgerOn(disk)))
+      const first = yield* Effect.provide(program, ledgerOn(disk))
       expect(first).toMatchObject({ opened: 8, before: 8000, after: 8000, phase: 2, bootCount: 1 })
       const lines = (yield* TestConsole.logLines).join("\n")
       expect(lines).toMatch(/phase 0: 8 accounts opened/)
@@ -99,7 +97,7 @@ describe("the embedded example, in memory", () => {
       }
       expect(disk.entries.get(3)?.includes("Open"), "the beginning is in clear").toBe(true)
 
-      const second = yield* inTime(Effect.provide(program, ledgerOn(disk)))
+      const second = yield* Effect.provide(program, ledgerOn(disk))
       expect(second).toMatchObject({ opened: 0, before: 8000, after: 8000, bootCount: 2 })
     })
   )
@@ -116,13 +114,13 @@ describe("the embedded example, in memory", () => {
         yield* cutOver
         expect(yield* transfer("log-sealed", 10)).toBe(70)
       })
-      yield* inTime(Effect.provide(bring, ledgerOn(disk)))
+      yield* Effect.provide(bring, ledgerOn(disk))
       disk.crash({ keptCommits: 0 })
       const found = Effect.all([balance("ada"), balance("carl")])
-      expect(yield* inTime(Effect.provide(found, ledgerOn(disk)))).toEqual([70, 30])
+      expect(yield* Effect.provide(found, ledgerOn(disk))).toEqual([70, 30])
 
       const wrongKey = ledgerOn(disk, new KeyService({ keyByte: 8 }))
-      expect(yield* Effect.flip(inTime(Effect.provide(found, wrongKey)))).toMatchObject({
+      expect(yield* Effect.flip(Effect.provide(found, wrongKey))).toMatchObject({
         _tag: "KekMismatch"
       })
     })
@@ -131,7 +129,7 @@ describe("the embedded example, in memory", () => {
   it.effect("a proposal times out when the clock says so, and repeating it does it once", () => {
     const disk = new MemoryDisk()
     return Effect.gen(function* () {
-      yield* inTime(Effect.andThen(open("ada", 100), open("carl", 0)))
+      yield* Effect.andThen(open("ada", 100), open("carl", 0))
       disk.logWriteMillis = 60_000
       const stuck = yield* Effect.forkChild(Effect.flip(transfer("rent", 40)), {
         startImmediately: true
@@ -145,14 +143,14 @@ describe("the embedded example, in memory", () => {
       })
       disk.logWriteMillis = 0
       yield* TestClock.adjust("60 seconds")
-      expect(yield* inTime(transfer("rent", 40)), "what is left, as the first time").toBe(60)
+      expect(yield* transfer("rent", 40), "what is left, as the first time").toBe(60)
       expect(yield* balance("carl")).toBe(40)
     }).pipe(Effect.provide(ledgerOn(disk)))
   })
 
   it.effect("refusals are typed and change nothing", () =>
     Effect.gen(function* () {
-      yield* inTime(open("ada", 5))
+      yield* open("ada", 5)
       expect(yield* Effect.flip(open("ada", 7))).toBeInstanceOf(LedgerMachine.AccountExists)
       expect(yield* Effect.flip(transfer("a", 1))).toMatchObject({ account: "carl" })
       yield* open("carl", 0)
@@ -180,7 +178,7 @@ describe("a key provider of the embedder's own", () => {
       const context = yield* Fiber.join(built)
       const caughtUp = Effect.flatMap(Replica, (replica) => replica.caughtUp)
       const enabling = Effect.andThen(caughtUp, enableStorage)
-      expect(yield* inTime(Effect.provideContext(enabling, context))).toMatchObject({
+      expect(yield* Effect.provideContext(enabling, context)).toMatchObject({
         wasAlreadyActive: false
       })
     })
@@ -191,10 +189,14 @@ describe("a key provider of the embedder's own", () => {
       const service = new KeyService({ failures: 3, latencyMillis: 200 })
       const disk = new MemoryDisk()
       const start = Effect.void.pipe(Effect.provide(ledgerOn(disk, service)))
-      const exit = yield* inTime(Effect.exit(start))
-      expect(Exit.findErrorOption(exit)).toMatchObject({
-        value: { _tag: "KekUnavailable", source: "kms://keys/ledger", reason: "unreachable" }
+      const refused = yield* Effect.forkChild(Effect.flip(start), { startImmediately: true })
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* Fiber.join(refused)).toMatchObject({
+        _tag: "KekUnavailable",
+        source: "kms://keys/ledger",
+        reason: "unreachable"
       })
+      expect(service.calls).toBe(3)
       expect(disk.isOpen, "everything was released").toBe(false)
     })
   )

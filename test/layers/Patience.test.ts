@@ -70,10 +70,30 @@ describe("Patience", () => {
       const fibre = yield* Effect.forkChild(Effect.flip(duringCutover(effect)), {
         startImmediately: true
       })
+      yield* Effect.repeat(Effect.yieldNow, { times: 40 })
+      assert.isUndefined(fibre.pollUnsafe(), "its turns are over, its time is not")
       yield* TestClock.adjust(timeoutMillis)
       assert.strictEqual(yield* Fiber.join(fibre), refusal)
-      assert.isBelow(state.attempts, 40)
-      assert.isAbove(state.attempts, 10)
+      assert.isBelow(state.attempts, 80)
+      assert.isAbove(state.attempts, 45)
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("needs no time for what only waits for its turn", () =>
+    Effect.gen(function* () {
+      const { duringCutover } = yield* Patience.make
+      const { effect, state } = request(new LeaderNotReady({ awaits: "noop" }))
+      const turns = Effect.repeat(Effect.yieldNow, { times: 8 })
+      yield* Effect.forkChild(
+        Effect.andThen(
+          turns,
+          Effect.sync(() => {
+            state.isRefusing = false
+          })
+        )
+      )
+      assert.strictEqual(yield* duringCutover(effect), "done")
+      assert.strictEqual(yield* Clock.currentTimeMillis, 0)
     }).pipe(Effect.provide(services))
   )
 

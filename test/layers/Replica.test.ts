@@ -16,7 +16,6 @@ import { Replica } from "../../src/services/Replica.ts"
 import { StateMachine } from "../../src/services/StateMachine.ts"
 import { replicaNode } from "../support/MemoryNode.ts"
 import { text } from "../support/NodeCalls.ts"
-import { inTime } from "../support/PassingTime.ts"
 
 /** Appends each request to one value, and answers the whole of it; `?` as a query reads it. */
 const appending = Layer.succeed(StateMachine, {
@@ -48,7 +47,7 @@ describe("Replica (SPEC §7, §9)", () => {
   it.effect("waits for the leader, then proposes to and reads an embedder's own machine", () =>
     Effect.gen(function* () {
       expect((yield* RaftEngine).intake()._tag, "not ready when it is built").toBe("Shut")
-      expect(yield* inTime(propose("a"))).toBe("a")
+      expect(yield* propose("a")).toBe("a")
       expect(yield* propose("b")).toBe("ab")
       expect(yield* read("?")).toBe("ab")
       expect(yield* read("?", { stale: true })).toBe("ab")
@@ -58,11 +57,11 @@ describe("Replica (SPEC §7, §9)", () => {
   it.effect("a stale read asks nobody, and sees everything once the node has caught up", () => {
     const disk = new MemoryDisk()
     return Effect.gen(function* () {
-      yield* inTime(propose("kept")).pipe(Effect.provide(node(disk)))
+      yield* propose("kept").pipe(Effect.provide(node(disk)))
       disk.crash({ keptCommits: 0 })
       yield* Effect.gen(function* () {
         expect(yield* read("?", { stale: true })).toBe("")
-        yield* inTime(Effect.flatMap(Replica, (replica) => replica.caughtUp))
+        yield* Effect.flatMap(Replica, (replica) => replica.caughtUp)
         expect(yield* read("?", { stale: true })).toBe("kept")
       }).pipe(Effect.provide(node(disk)))
     })
@@ -73,12 +72,12 @@ describe("Replica (SPEC §7, §9)", () => {
     () => {
       const disk = new MemoryDisk()
       return Effect.gen(function* () {
-        yield* inTime(propose("kept")).pipe(Effect.provide(node(disk)))
+        yield* propose("kept").pipe(Effect.provide(node(disk)))
         disk.crash({ keptCommits: 0 })
         yield* Effect.gen(function* () {
           const early = yield* Effect.forkChild(read("?"), { startImmediately: true })
           expect(yield* read("?", { stale: true }), "nothing is replayed yet").toBe("")
-          expect(yield* inTime(Fiber.join(early))).toBe("kept")
+          expect(yield* Fiber.join(early)).toBe("kept")
         }).pipe(Effect.provide(node(disk)))
       })
     }
@@ -86,7 +85,7 @@ describe("Replica (SPEC §7, §9)", () => {
 
   it.effect("a request waits at a closed barrier and goes on when it opens", () =>
     Effect.gen(function* () {
-      yield* inTime(propose("a"))
+      yield* propose("a")
       const barrier = yield* QuiescenceBarrier
       barrier.close()
       const waiting = yield* Effect.forkChild(propose("b"), { startImmediately: true })
@@ -100,7 +99,7 @@ describe("Replica (SPEC §7, §9)", () => {
 
   it.effect("without patience a closed barrier is a refusal", () =>
     Effect.gen(function* () {
-      yield* inTime(propose("a"))
+      yield* propose("a")
       const impatient = yield* ReplicaLive.makeImpatient
       const barrier = yield* QuiescenceBarrier
       barrier.close()
@@ -112,7 +111,7 @@ describe("Replica (SPEC §7, §9)", () => {
 
   it.effect("refuses a request that is too large, and takes the largest", () =>
     Effect.gen(function* () {
-      yield* inTime(propose("a"))
+      yield* propose("a")
       const replica = yield* Replica
       const before = (yield* RaftEngine).status().lastIndex
       expect(
@@ -126,7 +125,7 @@ describe("Replica (SPEC §7, §9)", () => {
 
   it.effect("a damaged value fails the read; another throw is a bug of the machine's", () =>
     Effect.gen(function* () {
-      yield* inTime(propose("a"))
+      yield* propose("a")
       expect(yield* Effect.flip(read("!"))).toBeInstanceOf(ValueCorrupted)
       const exit = yield* Effect.exit(read("x", { stale: true }))
       expect(exit._tag === "Failure" && exit.cause.reasons[0]?._tag).toBe("Die")
@@ -137,7 +136,7 @@ describe("Replica (SPEC §7, §9)", () => {
   it.effect("tells when the node has halted, and refuses from then on", () => {
     const disk = new MemoryDisk()
     return Effect.gen(function* () {
-      yield* inTime(propose("a"))
+      yield* propose("a")
       const replica = yield* Replica
       disk.nextLogFault = new Error("EIO")
       expect(yield* Effect.flip(propose("b"))).toMatchObject({ _tag: "NodeStopped" })
@@ -162,7 +161,7 @@ describe("Replica (SPEC §7, §9)", () => {
     const malformed = new Malformed({ format: "request", reason: "unknownTag", offset: 0 })
     return Effect.gen(function* () {
       yield* Effect.gen(function* () {
-        yield* inTime(propose("a"))
+        yield* propose("a")
         expect(yield* Effect.flip(propose("bb"))).toMatchObject({ _tag: "NodeStopped" })
         const halted = yield* Effect.exit(Effect.flatMap(Replica, (replica) => replica.stopped))
         expect(Exit.isFailure(halted) && Cause.squash(halted.cause)).toBe(bug)
@@ -173,7 +172,7 @@ describe("Replica (SPEC §7, §9)", () => {
         expect(halted).toMatchObject({ _tag: "ApplyFailed", reason: "malformed" })
         expect(yield* read("?", { stale: true })).toBe("a")
       }).pipe(Effect.provide(start(malformed)))
-      const mended = inTime(read("?")).pipe(Effect.provide(node(disk)))
+      const mended = read("?").pipe(Effect.provide(node(disk)))
       expect(yield* mended, "a release that can apply it goes on").toBe("abb")
     })
   })
