@@ -1,0 +1,192 @@
+/**
+ * SPEC §8: a failed commit stops the node, and is never tried again in the process. Errors of the disk
+ * are injected into a real node with strace; afterwards it is restarted without them and read.
+ */
+import { cpSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as NodeProcess from "../../scripts/demo/NodeProcess.ts"
+import * as Endpoint from "../../src/domain/api/Endpoint.ts"
+import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
+import * as Process from "../support/ProcessSealog.ts"
+import * as StraceProcess from "../support/StraceProcess.ts"
+import * as StraceTrace from "../support/StraceTrace.ts"
+
+const { itTraced } = StraceProcess
+
+type Environment = "log" | "state"
+
+interface Fault {
+  readonly environment: Environment
+  readonly call: "fdatasync" | "fsync" | "pwrite64"
+  /** The third such call of a thread: `3`; and all later ones: `3+`. */
+  readonly when: string
+}
+
+const before = ["before-0", "before-1", "before-2"]
+const putsMax = 12
+
+/** A stopped node in phase 2 that has a few values. */
+const stoppedNode = Effect.gen(function* () {
+  const options = yield* Process.fresh
+  const node = yield* Process.serve(options)
+  const client = yield* RpcClientSocket.connect(node.endpoint)
+  yield* client.put(before[0]!, before[0]!)
+  yield* client.enableStorageEnvelope
+  yield* client.put(before[1]!, before[1]!)
+  yield* client.enableRaftEnvelope
+  yield* client.put(before[2]!, before[2]!)
+  assert.strictEqual((yield* Process.stop(node, "SIGTERM")).code, 0)
+  return options
+})
+
+/** Puts until one fails; answers those that were acknowledged and the failure. */
+const putUntilFailure = Effect.fnUntraced(function* (endpoint: Endpoint.Endpoint) {
+  const acknowledged: Array<string> = []
+  const failure = yield* Effect.gen(function* () {
+    const client = yield* RpcClientSocket.connect(endpoint)
+    for (let at = 0; at < putsMax; at += 1) {
+      yield* client.put(`put-${at}`, `put-${at}`)
+      acknowledged.push(`put-${at}`)
+    }
+  }).pipe(Effect.scoped, Effect.flip, Effect.option)
+  return { acknowledged, failure }
+})
+
+/** Starts a node that meets the fault, writes to it until it stops, and returns how that went. */
+const meet = Effect.fnUntraced(function* (options: NodeProcess.ServeOptions, fault: Fault) {
+  const { call, environment, when } = fault
+  const output = join(options.directory, "../trace")
+  const folder = join(options.directory, environment)
+  const node = yield* Process.start(
+    NodeProcess.serveArguments(options),
+    StraceProcess.launch({
+      output,
+      calls: ["openat", call],
+      path: call === "fsync" ? folder : join(folder, "data.mdb"),
+      inject: `${call}:error=EIO:when=${when}`
+    })
+  )
+  const served = yield* Effect.option(node.firstLine)
+  const nothing = { acknowledged: [] as ReadonlyArray<string>, failure: served }
+  const puts =
+    served._tag === "None"
+      ? nothing
+      : yield* putUntilFailure(Endpoint.parse(JSON.parse(served.value).listen)!)
+  const ended = yield* node.end
+  const events = StraceTrace.parse(readFileSync(output, "latin1"))
+  const injected = events.filter(StraceTrace.isInjected)
+  assert.isNotEmpty(injected, `the fault was not met; stderr: ${ended.stderr}`)
+  if (served._tag === "Some") assert.strictEqual(puts.failure._tag, "Some", "no put failed")
+  return { ended, injected, events, hasServed: served._tag === "Some", ...puts }
+})
+
+/** Restarts without a fault: everything acknowledged is there, and nothing that was never written. */
+const assertWhole = Effect.fnUntraced(function* (
+  options: NodeProcess.ServeOptions,
+  acknowledged: ReadonlyArray<string>
+) {
+  const node = yield* Process.serve(options)
+  const client = yield* RpcClientSocket.connect(node.endpoint)
+  const read = (key: string) =>
+    Effect.map(client.get(key), (found) =>
+      found === undefined ? undefined : Buffer.from(found.value).toString()
+    )
+  for (const key of acknowledged) assert.strictEqual(yield* read(key), key)
+  for (let at = acknowledged.length; at < putsMax; at += 1) {
+    assert.include([undefined, `put-${at}`], yield* read(`put-${at}`))
+  }
+  assert.strictEqual((yield* Process.stop(node, "SIGTERM")).code, 0)
+}, Effect.scoped)
+
+/** The log says what it likes; besides it there is one sentence, the last line. */
+const assertOneSentence = (stderr: string, sentence: RegExp) => {
+  const lines = stderr.trimEnd().split("\n")
+  const said = lines.filter((line) => !line.startsWith("timestamp="))
+  assert.lengthOf(said, 1, stderr)
+  assert.match(said[0]!, sentence)
+  assert.strictEqual(lines.at(-1), said[0])
+}
+
+const nameOf = ({ call, environment, when }: Fault) => `${call} ${when} of the ${environment}`
+
+const faultsOf = (call: Fault["call"], whens: ReadonlyArray<string>) =>
+  (["log", "state"] as const).flatMap((environment) =>
+    whens.map((when): Fault => ({ environment, call, when }))
+  )
+
+type Met = Effect.Success<ReturnType<typeof meet>>
+
+/** Copies of one stopped node meet the faults one by one. */
+const meetAll = Effect.fnUntraced(function* (
+  faults: ReadonlyArray<Fault>,
+  judge: (fault: Fault, met: Met) => void
+) {
+  const original = yield* stoppedNode
+  for (const [at, fault] of faults.entries()) {
+    const options = { ...original, directory: `${original.directory}-${at}` }
+    cpSync(original.directory, options.directory, { recursive: true })
+    const met = yield* Effect.scoped(meet(options, fault))
+    judge(fault, met)
+    yield* assertWhole(options, [...before, ...met.acknowledged])
+  }
+})
+
+const assertHalted = (fault: Fault, { ended, hasServed }: Met) => {
+  assert.strictEqual(ended.signal, null, `${nameOf(fault)}: ${ended.stderr}`)
+  const sentence = `^sealog: .*the ${fault.environment} could not be written .*Input/output error`
+  assertOneSentence(ended.stderr, new RegExp(sentence))
+  // A node that has not served may take it for a refused start.
+  assert.include(hasServed ? [70] : [1, 70], ended.code, nameOf(fault))
+}
+
+/** Whether what failed was LMDB's meta page: written through a descriptor that syncs. */
+const wasMeta = ({ events, injected }: Met): boolean => {
+  const syncing = events
+    .filter((event) => event._tag === "Left")
+    .filter(({ argumentText, name }) => name === "openat" && argumentText.includes("O_DSYNC"))
+    .map(({ result }) => StraceTrace.descriptorOf(result)?.number)
+  return syncing.includes(StraceTrace.descriptorOf(injected[0]!.argumentText)?.number)
+}
+
+describe("a node whose disk fails", () => {
+  itTraced("in a sync stops with one sentence and loses nothing", () =>
+    Effect.gen(function* () {
+      let halted = 0
+      yield* meetAll(faultsOf("fdatasync", ["1", "2", "3", "5", "8", "3+"]), (fault, met) => {
+        assertHalted(fault, met)
+        if (met.hasServed) halted += 1
+      })
+      assert.isAtLeast(halted, 8)
+    })
+  )
+
+  itTraced("in the write of a meta page stops with one sentence; in any other loses nothing", () =>
+    Effect.gen(function* () {
+      const metas: Array<Fault> = []
+      yield* meetAll(faultsOf("pwrite64", ["2", "4", "6", "7", "8", "9"]), (fault, met) => {
+        // lmdb-js writes past a buffer when it reports the write of a page, and may die of it later.
+        if (!wasMeta(met)) return
+        assertHalted(fault, met)
+        metas.push(fault)
+      })
+      assert.isNotEmpty(metas.filter(({ environment }) => environment === "log"))
+    })
+  )
+
+  itTraced("while its directory is created refuses to start, and starts once it is mended", () =>
+    Effect.gen(function* () {
+      const { kekFile, directory, nodeName } = yield* Process.fresh
+      const faults = [...faultsOf("fdatasync", ["1", "2", "3"]), ...faultsOf("fsync", ["1"])]
+      for (const [at, fault] of faults.entries()) {
+        const options = { kekFile, nodeName, directory: `${directory}-${at}` }
+        const { ended, hasServed } = yield* Effect.scoped(meet(options, fault))
+        assert.isFalse(hasServed, nameOf(fault))
+        assert.strictEqual(ended.code, 1, `${nameOf(fault)}: ${ended.stderr}`)
+        assertOneSentence(ended.stderr, /^sealog: data directory .* cannot be used/)
+        yield* assertWhole(options, [])
+      }
+    })
+  )
+})
