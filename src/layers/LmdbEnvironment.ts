@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import { type Database, open, type RootDatabase } from "lmdb"
 import * as Limits from "../domain/Limits.ts"
 import { DataDirectoryFailure } from "../domain/state/Errors.ts"
+import { sayOnce } from "./LmdbFailure.ts"
 
 /** Keys and values are bytes; keys are compared as unsigned bytes. */
 export type TableDatabase = Database<Uint8Array, Uint8Array>
@@ -84,6 +85,7 @@ function openEnvironment<Name extends string>(options: Options<Name>): LmdbEnvir
     overlappingSync: false,
     ...tableOptions
   })
+  sayOnce(root)
   const tables = Object.fromEntries(
     options.tables.map((name) => [
       name,

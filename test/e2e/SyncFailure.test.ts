@@ -154,18 +154,18 @@ describe("a node whose disk fails", () => {
   itTraced("in a sync stops with one sentence and loses nothing", () =>
     Effect.gen(function* () {
       let halted = 0
-      yield* meetAll(faultsOf("fdatasync", ["1", "2", "3", "5", "8", "3+"]), (fault, met) => {
+      yield* meetAll(faultsOf("fdatasync", ["1", "3", "6", "3+"]), (fault, met) => {
         assertHalted(fault, met)
         if (met.hasServed) halted += 1
       })
-      assert.isAtLeast(halted, 8)
+      assert.isAtLeast(halted, 6)
     })
   )
 
   itTraced("in the write of a meta page stops with one sentence; in any other loses nothing", () =>
     Effect.gen(function* () {
       const metas: Array<Fault> = []
-      yield* meetAll(faultsOf("pwrite64", ["2", "4", "6", "7", "8", "9"]), (fault, met) => {
+      yield* meetAll(faultsOf("pwrite64", ["2", "6", "7", "8"]), (fault, met) => {
         // lmdb-js writes past a buffer when it reports the write of a page, and may die of it later.
         if (!wasMeta(met)) return
         assertHalted(fault, met)
