@@ -250,11 +250,11 @@ export class RaftEngineDriver {
     if (rejection !== undefined) return resume(Effect.fail(rejection))
     const proposalId = this.nextProposalId
     this.nextProposalId = BigInt.asUintN(64, proposalId + 1n)
-    const data = ({ index, term }: Position.Position) =>
-      ProposalEnvelope.encode({
-        proposalId,
-        body: proposal.toBeSealed ? this.seal(proposal.body, { index, term }) : proposal.body
-      })
+    const { body } = proposal
+    const data = (position: Position.Position) =>
+      proposal.toBeSealed
+        ? this.sealed({ proposalId, body }, position)
+        : ProposalEnvelope.encode({ proposalId, body })
     const proposed = this.parts.raft.propose([{ kind: "normal", data }])
     switch (proposed._tag) {
       case "Appended": {
@@ -292,7 +292,11 @@ export class RaftEngineDriver {
     return undefined
   }
 
-  private seal(body: Uint8Array, { index, term }: Position.Position): Uint8Array {
+  /** The body is sealed into the buffer of its entry. */
+  private sealed(
+    { body, proposalId }: ProposalEnvelope.ProposalEnvelope,
+    { index, term }: Position.Position
+  ): Uint8Array {
     const writer = this.writer()
     invariant(writer !== undefined, "nothing is sealed before the registration is applied")
     const key = this.parts.keystore.get(this.parts.applier.sidecar.active.raft)
@@ -303,7 +307,14 @@ export class RaftEngineDriver {
     const { counters } = this.parts.telemetry
     counters.nonceWriteCount = this.writeCount
     counters.seals.raft += 1
-    return RaftEnvelope.seal({ key, nonce, groupId, term, index }, body)
+    const data = ProposalEnvelope.allocate(proposalId, body.length + RaftEnvelope.overheadBytes)
+    RaftEnvelope.sealInto(
+      data,
+      ProposalEnvelope.headerBytes,
+      { key, nonce, groupId, term, index },
+      body
+    )
+    return data
   }
 
   /** This opening as a writer of the active raft DEK, once its registration is applied. */

@@ -48,6 +48,14 @@ export const reader = (state: StateReader, reading: Reading): ValueReader => ({
   range: (query) => rangeOf(state, reading, query)
 })
 
+/** Where a value is put, and by which mutation. */
+interface Place {
+  readonly storeKey: Uint8Array
+  readonly revision: Revision
+  readonly createRevision: Revision
+  readonly operation: number
+}
+
 /** One request's view. `revision` of the store is the next request's starting point. */
 export class SealedValueStore implements ValueStore {
   private readonly transaction: StateTransaction
@@ -81,11 +89,8 @@ export class SealedValueStore implements ValueStore {
     const operation = this.operationCount++
     const createRevision =
       before === undefined ? revision : headerOf(before, this.reading.groupId).createRevision
-    this.transaction.put(
-      "kv",
-      key,
-      Value.encode({ ...this.seal(key, value, { revision, operation }), revision, createRevision })
-    )
+    const place = { storeKey: key, revision, createRevision, operation }
+    this.transaction.put("kv", key, this.encode(place, value))
     return revision
   }
 
@@ -105,21 +110,21 @@ export class SealedValueStore implements ValueStore {
     return this.ownRevision
   }
 
-  private seal(
-    key: Uint8Array,
-    value: Uint8Array,
-    { operation, revision }: { readonly operation: number; readonly revision: Revision }
-  ): Pick<Value.Value, "isSealed" | "bytes"> {
+  /** As it is stored: in clear, or sealed into the buffer of its header. */
+  private encode({ createRevision, operation, revision, storeKey }: Place, value: Uint8Array) {
     const { counters, groupId, keys, sidecar } = this.reading
-    if (!Sidecar.isValueSealed(sidecar, revision)) return { isSealed: false, bytes: value }
-    const dataKey = keys(sidecar.active.storage)
-    invariant(dataKey !== undefined, "the active storage DEK is in the keystore")
-    const nonce = Nonce.storage({ groupId, revision, operation })
-    counters.seals.storage += 1
-    return {
-      isSealed: true,
-      bytes: StorageEnvelope.seal({ key: dataKey, nonce, groupId, revision, storeKey: key }, value)
+    if (!Sidecar.isValueSealed(sidecar, revision)) {
+      return Value.encode({ isSealed: false, revision, createRevision, bytes: value })
     }
+    const key = keys(sidecar.active.storage)
+    invariant(key !== undefined, "the active storage DEK is in the keystore")
+    const nonce = Nonce.storage({ groupId, revision, operation })
+    const sealing = { key, nonce, groupId, revision, storeKey }
+    const header = { isSealed: true, revision, createRevision }
+    const stored = Value.allocate(header, value.length + StorageEnvelope.overheadBytes)
+    StorageEnvelope.sealInto(stored, Value.headerBytes, sealing, value)
+    counters.seals.storage += 1
+    return stored
   }
 }
 

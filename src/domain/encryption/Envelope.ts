@@ -69,16 +69,14 @@ export function sealInto(
   invariant(nonce.length === Nonce.bytes, "a nonce has 12 bytes")
   const cipher = createCipheriv(algorithm, key.material, nonce, { authTagLength: tagBytes })
   cipher.setAAD(aad)
-  const ciphertext = cipher.update(plaintext)
-  cipher.final()
-  ByteWriter.within(out, from, plaintext.length + overheadBytes)
+  const writer = ByteWriter.within(out, from, plaintext.length + overheadBytes)
     .u8(version)
     .u8(flag)
     .u32(key.id)
     .bytes(nonce)
-    .bytes(ciphertext)
-    .bytes(cipher.getAuthTag())
-    .done()
+    .bytes(cipher.update(plaintext))
+  cipher.final()
+  writer.bytes(cipher.getAuthTag()).done()
 }
 
 /** The key that opens these bytes, or why they do not even come to be opened. */

@@ -41,11 +41,16 @@ export interface SealOptions extends Place {
 
 /** `value` sealed, in memory of its own: 34 bytes more. */
 export function seal(options: SealOptions, value: Uint8Array): Buffer {
+  const sealed = Buffer.allocUnsafe(value.length + Envelope.overheadBytes)
+  sealInto(sealed, 0, options, value)
+  return sealed
+}
+
+/** Like {@link seal}, into `out` at `from`: with `Value.allocate`, one buffer per value. */
+export function sealInto(out: Buffer, from: number, options: SealOptions, value: Uint8Array): void {
   const { key, nonce } = options
   invariant(key.purpose === "storage", "a value is sealed under a storage DEK")
-  const sealed = Buffer.allocUnsafe(value.length + Envelope.overheadBytes)
-  Envelope.sealInto(sealed, 0, { key, nonce, aad: aadOf(key, options) }, value)
-  return sealed
+  Envelope.sealInto(out, from, { key, nonce, aad: aadOf(key, options) }, value)
 }
 
 /** How to open. */

@@ -27,13 +27,20 @@ export interface Value {
 export const headerBytes = 17
 
 /** `bytes.length + 17` bytes. */
-export const encode = ({ bytes, createRevision, isSealed, revision }: Value): Buffer =>
-  ByteWriter.allocate(headerBytes + bytes.length)
-    .u8(isSealed ? 1 : 0)
-    .u64(revision)
-    .u64(createRevision)
-    .bytes(bytes)
+export const encode = (value: Value): Buffer =>
+  writeHeader(ByteWriter.allocate(headerBytes + value.bytes.length), value)
+    .bytes(value.bytes)
     .done()
+
+/**
+ * A value whose `bytesCount` bytes the caller writes from {@link headerBytes} on (for sealing in
+ * place: one allocation for the whole value). Until then they are undefined memory.
+ */
+export function allocate(header: Omit<Value, "bytes">, bytesCount: number): Buffer {
+  const stored = Buffer.allocUnsafe(headerBytes + bytesCount)
+  writeHeader(ByteWriter.within(stored, 0, headerBytes), header).done()
+  return stored
+}
 
 /** The bytes are a view of `stored`. */
 export function decode(stored: Uint8Array): Decoded<Value> {
@@ -43,3 +50,12 @@ export function decode(stored: Uint8Array): Decoded<Value> {
   const createRevision = reader.within("u64", 1, revision) as Revision
   return reader.end({ isSealed: flags === 1, revision, createRevision, bytes: reader.rest() })
 }
+
+const writeHeader = (
+  writer: ByteWriter,
+  { createRevision, isSealed, revision }: Omit<Value, "bytes">
+): ByteWriter =>
+  writer
+    .u8(isSealed ? 1 : 0)
+    .u64(revision)
+    .u64(createRevision)

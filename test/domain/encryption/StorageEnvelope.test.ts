@@ -55,6 +55,13 @@ describe("StorageEnvelope", () => {
     { arbitrary: { runs: 100, seed: 25, size: 200 } }
   )
 
+  it("seals in place, touching nothing around it", () => {
+    const around = Buffer.alloc(golden.length + 5, 0xee)
+    StorageEnvelope.sealInto(around, 3, sealOptions, value)
+    expect(around).toEqual(Buffer.concat([hex("eeeeee"), golden, hex("eeee")]))
+    expect(() => StorageEnvelope.sealInto(around, 6, sealOptions, value)).toThrow("inside")
+  })
+
   it("refuses every flipped bit, with the reason of its place; compression is not supported", () => {
     for (const { at, changed } of flippedBits(golden)) {
       const reason =

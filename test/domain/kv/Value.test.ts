@@ -25,6 +25,12 @@ describe("value header", () => {
     expect(golden.length).toBe(Value.headerBytes + 1)
   })
 
+  it("lets its bytes be written in place", () => {
+    const stored = Value.allocate(sealed, 1)
+    stored.write("v", Value.headerBytes)
+    expect(stored).toEqual(golden)
+  })
+
   it.prop(
     "round-trips",
     {
