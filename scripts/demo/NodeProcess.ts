@@ -141,15 +141,18 @@ export interface ServeOptions {
   readonly nodeName: string
   readonly kekFile?: string
   readonly listen?: string
+  /** Further arguments of `serve`. */
+  readonly flags?: ReadonlyArray<string>
   readonly launch?: Launch
 }
 
 export const serveArguments = (options: ServeOptions): ReadonlyArray<string> => {
-  const { directory, kekFile, listen = "127.0.0.1:0", nodeName } = options
+  const { directory, flags = [], kekFile, listen = "127.0.0.1:0", nodeName } = options
   return [
     "serve",
     ...["--data-dir", directory, "--name", nodeName, "--listen", listen],
-    ...(kekFile === undefined ? [] : ["--kek-file", kekFile])
+    ...(kekFile === undefined ? [] : ["--kek-file", kekFile]),
+    ...flags
   ]
 }
 
