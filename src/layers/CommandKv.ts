@@ -6,7 +6,10 @@
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import type * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
+import type * as FileSystem from "effect/FileSystem"
+import type * as Stdio from "effect/Stdio"
 import type { FoundValue } from "../domain/api/KvApi.ts"
 import { AnswerIsNo } from "./CommandFailure.ts"
 import * as CommandFlags from "./CommandFlags.ts"
@@ -63,7 +66,12 @@ const printFound = (found: typeof FoundValue.Type) => {
   })
 }
 
-export const command = Command.make("kv").pipe(
+/** What it needs of the machine; any of its errors is one sentence to whoever typed it. */
+type Environment = GlobalFlag.Setting.Identifier<"json"> | FileSystem.FileSystem | Stdio.Stdio
+
+export const command: Command.Command<"kv", object, object, Error, Environment> = Command.make(
+  "kv"
+).pipe(
   Command.withDescription("Read and write keys"),
   Command.withSubcommands([
     put,
