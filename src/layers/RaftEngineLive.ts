@@ -257,17 +257,18 @@ const makeWrite = Effect.gen(function* () {
   const { counters, report } = yield* Telemetry
   const slow = new SlowWrites()
   const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  return (write: LogWrite) => {
-    const startedAt = nowMillis()
-    return Effect.map(store.persist(write), () => {
-      const endedAt = nowMillis()
-      const millis = endedAt - startedAt
-      counters.logSyncSeconds.record(millis / 1_000)
-      const unreportedCount = slow.toReport({ endedAt, millis })
-      if (unreportedCount === undefined) return
-      report({ _tag: "LogSyncSlow", millis, entryCount: write.entries.length, unreportedCount })
+  return (write: LogWrite) =>
+    Effect.suspend(() => {
+      const startedAt = nowMillis()
+      return Effect.map(store.persist(write), () => {
+        const endedAt = nowMillis()
+        const millis = endedAt - startedAt
+        counters.logSyncSeconds.record(millis / 1_000)
+        const unreportedCount = slow.toReport({ endedAt, millis })
+        if (unreportedCount === undefined) return
+        report({ _tag: "LogSyncSlow", millis, entryCount: write.entries.length, unreportedCount })
+      })
     })
-  }
 })
 
 /** Applies committed entries in order, and answers each before the next run (SPEC §11). */

@@ -96,6 +96,8 @@ const lines: Record<NodeEventTag, Line> = {
   Halted: { severity: "Error", message: "node halted" }
 }
 
+export const eventTags = Object.keys(lines) as ReadonlyArray<NodeEventTag>
+
 /** What the log says of an event; its fields follow as annotations. */
 export function lineOf(event: NodeEvent): Line {
   const line = lines[event._tag]

@@ -1,0 +1,37 @@
+/** docs/OPERATIONS.md names every metric and every event of the log, and no other. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { eventTags } from "../../src/domain/telemetry/NodeEvent.ts"
+import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import * as ProcessMetrics from "../../src/layers/ProcessMetrics.ts"
+import { memoryNode } from "../support/MemoryNode.ts"
+import { scrape, withRegistry } from "../support/Scraping.ts"
+
+const operations = readFileSync(join(import.meta.dirname, "../../docs/OPERATIONS.md"), "utf8")
+const section = /\n## Watch it\n([\s\S]*?)\n## /.exec(operations)?.[1] ?? ""
+
+/** The names in backticks in the first column of a table, without labels. */
+const named = (columnTitle: string): ReadonlyArray<string> => {
+  const table = section.slice(section.indexOf(`| ${columnTitle} |`)).split("\n\n")[0]!
+  const firstCells = table.split("\n").map((row) => row.split("|")[1] ?? "")
+  return firstCells
+    .flatMap((cell) => Array.from(cell.matchAll(/`(\w+)(\{[^}]*\})?`/g), (match) => match[1]!))
+    .sort()
+}
+
+it.effect("every metric is in the table of metrics", () =>
+  withRegistry(
+    Effect.gen(function* () {
+      expect(named("metric")).toEqual([...(yield* scrape).keys()].sort())
+    }).pipe(
+      Effect.provide(Layer.mergeAll(memoryNode({ disk: new MemoryDisk() }), ProcessMetrics.layer))
+    )
+  )
+)
+
+it("every event is in the table of events", () => {
+  expect(named("event")).toEqual([...eventTags].sort())
+})
