@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
+import * as AbandonProcess from "./AbandonProcess.ts"
 import * as CommandOutput from "./CommandOutput.ts"
 
 /** EX_SOFTWARE of sysexits.h. */
@@ -71,5 +72,10 @@ export const teardown: Runtime.Teardown = (exit, onExit) => {
   if (Cause.hasInterruptsOnly(exit.cause)) {
     return onExit(process.exitCode === 0 ? 0 : exitCodeInterrupted)
   }
-  onExit(isBug(exit.cause) ? exitCodeHalted : Runtime.getErrorExitCode(Cause.squash(exit.cause)))
+  const error = Cause.squash(exit.cause)
+  const code = isBug(exit.cause) ? exitCodeHalted : Runtime.getErrorExitCode(error)
+  const failure = error instanceof NodeHalted ? error.cause : error
+  return AbandonProcess.isCalledFor(failure)
+    ? AbandonProcess.abandonProcess(code, onExit)
+    : onExit(code)
 }
