@@ -10,7 +10,8 @@ import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import * as Position from "../../src/domain/raft/Position.ts"
-import { groupId } from "../../src/layers/Node.ts"
+import * as LmdbEnvironment from "../../src/layers/LmdbEnvironment.ts"
+import { groupId, mapSizeBytes } from "../../src/layers/Node.ts"
 import * as StoppedNode from "../../src/layers/StoppedNode.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
@@ -57,6 +58,20 @@ export const rewriteReplicatedState = (
     store.transact((transaction) => state.save(transaction, undefined))
     yield* store.flush
   }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
+
+/** Changes tables past every check of ours, in one transaction. */
+export const rewriteTables = <Name extends string>(
+  place: {
+    readonly directory: string
+    readonly environment: "log" | "state"
+    readonly tables: ReadonlyArray<Name>
+  },
+  edit: (tables: Readonly<Record<Name, LmdbEnvironment.TableDatabase>>) => void
+) =>
+  Effect.gen(function* () {
+    const { root, tables } = yield* LmdbEnvironment.acquire({ ...place, mapSizeBytes })
+    root.transactionSync(() => edit(tables))
+  }).pipe(Effect.scoped)
 
 export const kekOf = (kekFile: string): KeyEncryptionKey => {
   const bytes = Buffer.allocUnsafeSlow(32)
