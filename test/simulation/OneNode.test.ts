@@ -12,19 +12,15 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { describe, expect, it } from "vitest"
-import type { GroupId, LogIndex } from "../../src/domain/Ids.ts"
-import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
-import * as Payload from "../../src/domain/log/Payload.ts"
-import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
+import { checkSealedLog } from "./SealedLogCheck.ts"
 import { Sim } from "./Sim.ts"
 
-const groupId = 0 as GroupId
 const lives = 4
 const writersPerLife = 4
 
@@ -112,27 +108,6 @@ const verify = (world: World) =>
     }
   }).pipe(Effect.provide(memoryNode({ disk: world.disk, seed: 999 })))
 
-function checkLog({ cutoverIndex, disk }: World): void {
-  const nonces = new Set<string>()
-  const last = Math.max(0, ...disk.entries.keys())
-  for (let index = 1; index <= last; index++) {
-    const entry = EntryRecord.decode(groupId, index as LogIndex, disk.entries.get(index)!)
-    if (entry._tag === "Failure") throw entry.failure
-    const { data, kind } = entry.success
-    if (kind !== "normal") continue
-    const body = Buffer.from(ProposalEnvelope.bodyOf(data)!)
-    if (cutoverIndex === undefined || index <= cutoverIndex) {
-      expect(Payload.decode(body)._tag, `sealed at ${index}, not above the marker`).toBe("Success")
-      continue
-    }
-    const isPlain = body.includes("value ") || Payload.decode(body)._tag === "Success"
-    expect(isPlain, `plaintext at ${index}, above the marker at ${cutoverIndex}`).toBe(false)
-    const keyAndNonce = body.subarray(2, 18).toString("hex")
-    expect(nonces.has(keyAndNonce), `nonce of entry ${index} was used before`).toBe(false)
-    nonces.add(keyAndNonce)
-  }
-}
-
 function simulate(seed: number) {
   const world: World = {
     sim: new Sim(seed),
@@ -148,7 +123,7 @@ function simulate(seed: number) {
   })
   const exit = world.sim.run(program)
   if (Exit.isFailure(exit)) throw new Error(`seed ${seed}: ${JSON.stringify(exit.cause)}`)
-  checkLog(world)
+  checkSealedLog(world.disk, { cutoverIndex: world.cutoverIndex, plainText: "value " })
   return world
 }
 
