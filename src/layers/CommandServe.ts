@@ -6,6 +6,7 @@
  * 0; a halt exits with 70. Proof: `test/e2e/Serve.test.ts`.
  */
 
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -17,6 +18,7 @@ import * as Endpoint from "../domain/api/Endpoint.ts"
 import type { NodeName } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
+import { Telemetry } from "../services/Telemetry.ts"
 import { NodeHalted, TwoKekSources } from "./CommandFailure.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
@@ -68,7 +70,12 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
   const node = yield* Layer.build(Node.layer({ directory, nodeName }).pipe(Layer.provide(kek)))
   const metrics = yield* serveMetrics(options).pipe(Effect.provideContext(node))
   const socket = yield* Layer.build(RpcServerSocket.layer(listen)).pipe(Effect.provideContext(node))
-  if (metrics !== undefined) yield* Effect.addFinalizer(() => metrics.stopping)
+  yield* Effect.addFinalizer((exit) => {
+    // A halt has been reported already.
+    const isTold = exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)
+    if (isTold) Context.get(node, Telemetry).report({ _tag: "Draining" })
+    return metrics?.stopping ?? Effect.void
+  })
   const { address } = Context.get(socket, SocketServer.SocketServer)
   invariant("port" in address, "a TCP server listens on a port")
   const bound = Endpoint.format({ host: listen.host, port: address.port })

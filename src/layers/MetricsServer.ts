@@ -63,10 +63,10 @@ export const serve = Effect.fnUntraced(function* (listen: Endpoint.Endpoint) {
 /** Is this process to be sent requests, and worth keeping? Not: does this member lead? */
 function healthOf(engine: RaftEngine["Service"], isStopping: boolean) {
   const intake = engine.intake()
-  if (isStopping) return HttpServerResponse.text("stopping\n", { status: 503 })
   const isHalted = intake._tag === "Shut" && intake.reason._tag === "NodeStopped"
-  return isHalted
-    ? HttpServerResponse.text("halted\n", { status: 503 })
+  if (isHalted) return HttpServerResponse.text("halted\n", { status: 503 })
+  return isStopping
+    ? HttpServerResponse.text("stopping\n", { status: 503 })
     : HttpServerResponse.text("ok\n")
 }
 

@@ -27,6 +27,7 @@ import * as Position from "../domain/raft/Position.ts"
 import * as Raft from "../domain/raft/Raft.ts"
 import type { Ready } from "../domain/raft/Ready.ts"
 import { SlowWrites } from "../domain/telemetry/SlowWrites.ts"
+import { version } from "../domain/Version.ts"
 import { Applier } from "../services/Applier.ts"
 import { Csprng } from "../services/Csprng.ts"
 import type { EngineFailure } from "../services/EngineFailure.ts"
@@ -98,14 +99,15 @@ const make = Effect.gen(function* () {
 const reportOpened = Effect.fnUntraced(function* (raft: Raft.Raft) {
   const { position, sidecar } = yield* Applier
   const { hasKek } = yield* Keystore
-  const { bootCount } = yield* Opening
+  const { bootCount, clusterId, incarnation } = yield* Opening
+  const identity = { version, clusterId, incarnation, bootCount }
   const { firstIndex, lastIndex, term } = raft.status()
   const phase = SidecarState.phase(sidecar)
   const cutoverIndex = sidecar.raftEnvelopeCutoverIndex
   const { index: appliedIndex } = position
   const where = { term, firstIndex, lastIndex, appliedIndex }
   const { report } = yield* Telemetry
-  report({ _tag: "Opened", bootCount, ...where, phase, cutoverIndex, hasKek })
+  report({ _tag: "Opened", ...identity, ...where, phase, cutoverIndex, hasKek })
 })
 
 const halted = (cause: Cause.Cause<EngineFailure>) => {

@@ -36,7 +36,7 @@ const life = Effect.fnUntraced(function* (...flags: ReadonlyArray<string>) {
 const events = [
   ...["Opened", "LeadershipGained", "CutoverRefused", "Registered", "PhaseEntered"],
   ...["CutoverStarted", "CutoverDrained", "MarkerAppended", "CutoverEnded", "PhaseEntered"],
-  "Stopping"
+  ...["Draining", "Stopping"]
 ]
 
 describe("the log of sealog serve", () => {

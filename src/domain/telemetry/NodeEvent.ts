@@ -6,13 +6,16 @@
  * Proof: `test/domain/telemetry/NodeEvent.test.ts`, `test/layers/Secrecy.test.ts`.
  */
 import type { RenouncedReason } from "../engine/Candidacy.ts"
-import type { KeyId, LocalEpoch, LogIndex, MemberId, Term } from "../Ids.ts"
+import type { ClusterId, Incarnation, KeyId, LocalEpoch, LogIndex, MemberId, Term } from "../Ids.ts"
 import type { CutoverEndTag } from "./Counters.ts"
 
 export type NodeEvent =
   /** Every guard of the node has passed; its loop begins. */
   | {
       readonly _tag: "Opened"
+      readonly version: string
+      readonly clusterId: ClusterId
+      readonly incarnation: Incarnation
       readonly bootCount: number
       readonly term: Term
       readonly firstIndex: LogIndex
@@ -59,6 +62,8 @@ export type NodeEvent =
     }
   | { readonly _tag: "SpaceBelowMark"; readonly freeBytes: number; readonly freeBytesMin: number }
   | { readonly _tag: "SpaceAboveMark"; readonly freeBytes: number; readonly freeBytesMin: number }
+  /** Told to stop: no new request is begun, those begun may finish. */
+  | { readonly _tag: "Draining" }
   /** In good order. */
   | { readonly _tag: "Stopping" }
   /** For good: nothing is applied or answered any more. */
@@ -92,6 +97,7 @@ const lines: Record<NodeEventTag, Line> = {
   LogSyncSlow: { severity: "Warn", message: "a write to the log was slow; check the disk" },
   SpaceBelowMark: { severity: "Error", message: "free space is low: writes are refused" },
   SpaceAboveMark: { severity: "Info", message: "free space is enough again" },
+  Draining: { severity: "Info", message: "told to stop: requests that have begun may finish" },
   Stopping: { severity: "Info", message: "node is stopping" },
   Halted: { severity: "Error", message: "node halted" }
 }

@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest"
-import type { KeyId, LocalEpoch, LogIndex, MemberId, Term } from "../../../src/domain/Ids.ts"
+import type {
+  ClusterId,
+  Incarnation,
+  KeyId,
+  LocalEpoch,
+  LogIndex,
+  MemberId,
+  Term
+} from "../../../src/domain/Ids.ts"
 import {
   fieldsOf,
   lineOf,
@@ -16,6 +24,9 @@ const samples: {
   readonly [Tag in NodeEventTag]: Omit<NodeEvent & { readonly _tag: Tag }, "_tag">
 } = {
   Opened: {
+    version: "0.1.0",
+    clusterId: "00" as ClusterId,
+    incarnation: "01" as Incarnation,
     bootCount: 1,
     term,
     firstIndex: 1 as LogIndex,
@@ -38,6 +49,7 @@ const samples: {
   LogSyncSlow: { millis: 700, entryCount: 1, unreportedCount: 0 },
   SpaceBelowMark: space,
   SpaceAboveMark: space,
+  Draining: {},
   Stopping: {},
   Halted: { error: "LogWriteFailure", reason: "in words" }
 }
