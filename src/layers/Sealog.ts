@@ -36,6 +36,8 @@ import type { NodeStatus } from "../services/NodeStatus.ts"
 import type { Replica } from "../services/Replica.ts"
 import type { StateMachine } from "../services/StateMachine.ts"
 import * as CsprngNode from "./CsprngNode.ts"
+import * as CutoverPatient from "./CutoverPatient.ts"
+import * as EncryptionAdminPatient from "./EncryptionAdminPatient.ts"
 import * as KvStorePatient from "./KvStorePatient.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
 import * as Node from "./Node.ts"
@@ -89,28 +91,33 @@ export interface MemoryOptions extends Options {
 export const layer = (
   options: LmdbOptions
 ): Layer.Layer<Services, StartFailure, StateMachine | KekProvider> =>
-  Node.replica(options).pipe(Layer.provide(onLmdb(options)), Node.isolated)
+  own(options).pipe(Layer.provide(onLmdb(options)), Node.isolated)
 
 /** A node with the key-value store on LMDB, with one voter. */
 export const layerKv = (
   options: LmdbOptions
 ): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
-  patientKv(options).pipe(Layer.provide(onLmdb(options)), Node.isolated)
+  ownKv(options).pipe(Layer.provide(onLmdb(options)), Node.isolated)
 
 /** The memory twin of {@link layer}: the same guards and failures, no files and no real time. */
 export const layerMemory = (
   options: MemoryOptions
 ): Layer.Layer<Services, StartFailure, StateMachine | KekProvider> =>
-  Node.replica(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
+  own(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
 
 /** The memory twin of {@link layerKv}. */
 export const layerKvMemory = (
   options: MemoryOptions
 ): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
-  patientKv(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
+  ownKv(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
 
-const patientKv = (options: Options) =>
-  Layer.provideMerge(KvStorePatient.layer, Node.replicaKv(options))
+/** A program's own calls are as patient as the server is for RPC clients. */
+const patient = Layer.mergeAll(EncryptionAdminPatient.layer, CutoverPatient.layer)
+
+const own = (options: Options) => Layer.provideMerge(patient, Node.replica(options))
+
+const ownKv = (options: Options) =>
+  Layer.mergeAll(patient, KvStorePatient.layer).pipe(Layer.provideMerge(Node.replicaKv(options)))
 
 const onLmdb = (options: LmdbOptions) =>
   Layer.mergeAll(Node.stores(options), TransportNone.layer, CsprngNode.layer).pipe(

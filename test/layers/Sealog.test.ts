@@ -78,6 +78,23 @@ describe("two nodes in one program", () => {
   )
 })
 
+describe("the administration of an embedder", () => {
+  it.effect("may be the first to call, at every start", () => {
+    const node = (disk: MemoryDisk) => inMemory("n1", disk).pipe(Layer.provide(kek()))
+    const disk = new MemoryDisk()
+    const enableStorage = Effect.flatMap(EncryptionAdmin, (admin) => admin.enableStorageEnvelope)
+    const cutOver = Effect.flatMap(Cutover, ({ enableRaftEnvelope }) => enableRaftEnvelope)
+    return Effect.gen(function* () {
+      const storage = yield* Effect.provide(enableStorage, node(disk))
+      expect(storage.wasAlreadyActive).toBe(false)
+      const done = yield* Effect.provide(cutOver, node(disk))
+      expect(done.wasAlreadyActive).toBe(false)
+      const again = yield* Effect.provide(cutOver, node(disk))
+      expect(again).toMatchObject({ cutoverIndex: done.cutoverIndex, wasAlreadyActive: true })
+    })
+  })
+})
+
 describe("the key-value store of an embedder", () => {
   const node = (disk: MemoryDisk) => inMemory("n1", disk).pipe(Layer.provide(kek()))
 
