@@ -49,6 +49,15 @@ export const revisionMax = 2 ** 48 - 1
 /** Operations of one request are 4 bytes of a storage nonce. */
 export const operationMax = 2 ** 32 - 1
 
+// ── Client sessions (SPEC §7) ────────────────────────────────────────────────────────────────────
+
+/** Sessions that may be open at a time. */
+export const sessionsMax = 4096
+/** Results kept of one session; a client has at most half as many writes in flight. */
+export const sessionResultsMax = 128
+/** Bytes of the results kept of one session; the newest is kept in any case. */
+export const sessionResultBytesMax = mebibyte
+
 // ── The log (SPEC §7–§10) ────────────────────────────────────────────────────────────────────────
 
 /** What a proposal envelope and a raft envelope add to a payload. */

@@ -9,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import type { AppliedOutcome, RequestOutcome, SessionRefusal } from "../domain/apply/Outcome.ts"
 import { CutoverInFlight } from "../domain/encryption/Errors.ts"
 import type { SidecarOutcome } from "../domain/encryption/SidecarState.ts"
 import {
@@ -23,6 +24,9 @@ import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
 import type { Term } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as Payload from "../domain/log/Payload.ts"
+import type { SessionSequence } from "../domain/log/Request.ts"
+import { SequenceForgotten, SessionUnknown } from "../domain/session/Errors.ts"
+import type * as SessionTable from "../domain/session/SessionTable.ts"
 import { Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
@@ -32,9 +36,13 @@ import { Telemetry } from "../services/Telemetry.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
 import { SpaceReport } from "./SpaceReport.ts"
 
-/** A user request that was admitted, with its caller. */
+/** What applying it did, for one caller. */
+type Answer = RequestOutcome | SessionTable.OpenOutcome
+
+/** A user request that was admitted, with its caller. One that is alone is a payload already. */
 interface Admitted extends Waiting {
-  readonly resume: (answer: Effect.Effect<Uint8Array, ProposeFailure>) => void
+  readonly session: SessionSequence | undefined
+  readonly resume: (answer: Effect.Effect<Answer, ProposeFailure>) => void
 }
 
 const make = Effect.gen(function* () {
@@ -51,11 +59,33 @@ const make = Effect.gen(function* () {
         return Effect.fail(new ProposalTimedOut({ timeoutMillis }))
       }
     })
+  const ofRequest = (request: Uint8Array, session: SessionSequence | undefined) =>
+    within(propose({ request, session, isAlone: false }))
   return Coordinator.of({
-    propose: (request) => within(propose(request)),
+    propose: (request) => Effect.map(ofRequest(request, undefined), resultOf),
+    proposeOnce: (request, write) =>
+      Effect.flatMap(ofRequest(request, write), (answer) =>
+        isRefusal(answer) ? Effect.fail(answer) : Effect.succeed(resultOf(answer))
+      ),
+    openSession: (sessionId) => {
+      const request = Payload.encode({ _tag: "OpenSession", sessionId })
+      const opened = within(propose({ request, session: undefined, isAlone: true }))
+      return Effect.flatMap(opened, (answer) => {
+        invariant("_tag" in answer && !isRefusal(answer), "opening a session has its own outcome")
+        return answer._tag === "Refused" ? Effect.fail(answer.refusal) : Effect.void
+      })
+    },
     administer: (body) => within(administer(body))
   })
 })
+
+const isRefusal = (answer: Answer): answer is SessionRefusal =>
+  answer instanceof SessionUnknown || answer instanceof SequenceForgotten
+
+function resultOf(answer: Answer): Uint8Array {
+  invariant(answer instanceof Uint8Array, "a request that is not refused has a result")
+  return answer
+}
 
 /** The path of user requests: admitted, counted, batched, appended, answered. */
 const makePropose = Effect.gen(function* () {
@@ -70,7 +100,7 @@ const makePropose = Effect.gen(function* () {
 
   const settle = (
     batch: ReadonlyArray<Admitted>,
-    answer: (position: number) => Effect.Effect<Uint8Array, ProposeFailure>
+    answer: (position: number) => Effect.Effect<Answer, ProposeFailure>
   ) => {
     leave(batch)
     for (const [position, { resume }] of batch.entries()) resume(answer(position))
@@ -82,10 +112,9 @@ const makePropose = Effect.gen(function* () {
       counters.proposals[event._tag === "Superseded" ? "superseded" : "stopped"] += batch.length
       return settle(batch, () => failed)
     }
-    const { outcome } = event
-    invariant(outcome._tag === "Results", "a batch of requests has results")
+    const answers = answersOf(event.outcome)
     counters.proposals.applied += batch.length
-    settle(batch, (position) => Effect.succeed(outcome.results[position]!))
+    settle(batch, (position) => Effect.succeed(answers[position]!))
   }
 
   /** One entry per batch; returns when it is durable here, so that the next batch may form. */
@@ -95,9 +124,11 @@ const makePropose = Effect.gen(function* () {
     const first = batch[0]
     if (first === undefined) return Effect.void
     const proposal = {
-      body: Payload.encodeRequests(
-        batch.map(({ request }) => ({ session: undefined, content: request }))
-      ),
+      body: first.isAlone
+        ? first.request
+        : Payload.encodeRequests(
+            batch.map(({ request, session }) => ({ session, content: request }))
+          ),
       term: first.term,
       toBeSealed: wrapFlag.isSet(),
       onEvent: onEvent(batch)
@@ -112,14 +143,14 @@ const makePropose = Effect.gen(function* () {
   })
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(isWaiting.await, appendBatch)))
 
-  return (request: Uint8Array) =>
-    Effect.callback<Uint8Array, ProposeFailure>((resume) => {
-      const term = admit(request)
+  return (asked: Pick<Admitted, "request" | "session" | "isAlone">) =>
+    Effect.callback<Answer, ProposeFailure>((resume) => {
+      const term = admit(asked.request)
       if (typeof term !== "number") {
         counters.refused(term._tag)
         return resume(Effect.fail(term))
       }
-      const admitted: Admitted = { request, term, resume }
+      const admitted: Admitted = { ...asked, term, resume }
       group.add(admitted)
       isWaiting.openUnsafe()
       /** A caller that goes away before its request is in a batch: nothing is proposed. */
@@ -130,6 +161,13 @@ const makePropose = Effect.gen(function* () {
       })
     })
 })
+
+/** What applying a batch did, caller by caller. */
+function answersOf(outcome: AppliedOutcome): ReadonlyArray<Answer> {
+  if (outcome._tag === "SessionOpened") return [outcome.outcome]
+  invariant(outcome._tag === "Results", "a batch of requests has results")
+  return outcome.results
+}
 
 /** Who comes in, and what becomes free when they leave. */
 const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>) {

@@ -5,8 +5,11 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { SessionRefusal } from "../domain/apply/Outcome.ts"
 import type { SidecarOutcome } from "../domain/encryption/SidecarState.ts"
 import type { ProposalSuperseded, ProposalTimedOut, SpaceLow } from "../domain/engine/Errors.ts"
+import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
+import type { TooManySessions } from "../domain/session/Errors.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
 
 /** Of these only `ProposalTimedOut` and `NodeStopped` leave open whether the proposal is applied. */
@@ -20,6 +23,18 @@ export class Coordinator extends Context.Service<
      * that arrive while a batch is being appended form the next batch.
      */
     readonly propose: (request: Uint8Array) => Effect.Effect<Uint8Array, ProposeFailure>
+    /**
+     * Like `propose`, as a write of a session: proposed again under the same sequence, whatever
+     * became of it before, it is applied once and its first result is returned.
+     */
+    readonly proposeOnce: (
+      request: Uint8Array,
+      write: SessionSequence
+    ) => Effect.Effect<Uint8Array, ProposeFailure | SessionRefusal>
+    /** Opens a session under an id the client has drawn; repeating it does no harm. */
+    readonly openSession: (
+      sessionId: SessionId
+    ) => Effect.Effect<void, ProposeFailure | TooManySessions>
     /**
      * Proposes a command of the encryption administration, in an entry of its own; passes a closed
      * barrier. Returns what applying it did.

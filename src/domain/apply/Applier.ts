@@ -17,13 +17,16 @@ import type { GroupId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import * as Payload from "../log/Payload.ts"
 import * as ProposalEnvelope from "../log/ProposalEnvelope.ts"
+import type { SessionSequence } from "../log/Request.ts"
 import type { ValueReader, ValueStore } from "../machine/ValueStore.ts"
 import type { Entry } from "../raft/Entry.ts"
 import type { Position } from "../raft/Position.ts"
+import type * as SessionRecord from "../session/SessionRecord.ts"
+import * as SessionTable from "../session/SessionTable.ts"
 import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
 import type { Counters } from "../telemetry/Counters.ts"
 import { ApplyFailed, type ApplyFailure, isApplyFailure } from "./Errors.ts"
-import type { AppliedOutcome } from "./Outcome.ts"
+import type { AppliedOutcome, RequestOutcome } from "./Outcome.ts"
 import type { ReplicatedState } from "./ReplicatedState.ts"
 import * as SealedValueStore from "./SealedValueStore.ts"
 
@@ -167,8 +170,9 @@ export class Applier {
           case "Requests":
             return this.applyRequests(entry, payload.requests, state, transaction)
           case "OpenSession":
+            return this.openSession(entry, payload, transaction)
           case "ExpireSessions":
-            throw failed(entry, this.parts.groupId, "unknownOpcode", "client sessions")
+            return this.expireSessions(entry, payload, transaction)
           default:
             return { _tag: "Encryption", outcome: this.applyCommand(entry, payload, state) }
         }
@@ -203,22 +207,77 @@ export class Applier {
     state: ReplicatedState,
     transaction: StateTransaction
   ): AppliedOutcome {
-    const { counters, groupId, keys, machine } = this.parts
-    const results: Array<Uint8Array> = []
-    for (const { content, session } of requests) {
-      if (session !== undefined) throw failed(entry, groupId, "unknownOpcode", "client sessions")
-      const { revision } = state.applied
-      const { sidecar } = state
-      const reading = { counters, groupId, keys, sidecar, revision }
-      const store = new SealedValueStore.SealedValueStore(transaction, reading)
+    const results = requests.map(({ content, session }, position) => {
       try {
-        results.push(machine.apply(content, store))
+        if (session === undefined) return this.applyContent(content, state, transaction)
+        const place = { index: entry.index, position }
+        return this.applyOnce({ content, place, ...session }, state, transaction)
       } catch (error) {
-        throw asApplyFailure(error, entry, groupId)
+        throw asApplyFailure(error, entry, this.parts.groupId)
       }
-      state.applied = { ...state.applied, revision: store.revision }
-    }
+    })
     return { _tag: "Results", results }
+  }
+
+  private applyContent(
+    content: Uint8Array,
+    state: ReplicatedState,
+    transaction: StateTransaction
+  ): Uint8Array {
+    const { counters, groupId, keys, machine } = this.parts
+    const { sidecar } = state
+    const reading = { counters, groupId, keys, sidecar, revision: state.applied.revision }
+    const store = new SealedValueStore.SealedValueStore(transaction, reading)
+    const result = machine.apply(content, store)
+    state.applied = { ...state.applied, revision: store.revision }
+    return result
+  }
+
+  /** A write of a session: applied and recorded, or answered as it was before. */
+  private applyOnce(
+    write: SessionSequence & {
+      readonly content: Uint8Array
+      readonly place: SessionRecord.Place
+    },
+    state: ReplicatedState,
+    transaction: StateTransaction
+  ): RequestOutcome {
+    const { groupId, keys } = this.parts
+    const context = { groupId, keys, sidecar: state.sidecar }
+    const known = SessionTable.find(transaction, context, write)
+    if (known._tag === "Refused") return known.refusal
+    if (known._tag === "Repeated") return known.result
+    const result = this.applyContent(write.content, state, transaction)
+    SessionTable.record(transaction, context, { ...write, session: known.session, result })
+    return result
+  }
+
+  private openSession(
+    entry: Entry,
+    { sessionId }: Payload.OpenSession,
+    transaction: StateTransaction
+  ): AppliedOutcome {
+    const { groupId } = this.parts
+    try {
+      const outcome = SessionTable.open(transaction, groupId, { sessionId, index: entry.index })
+      return { _tag: "SessionOpened", outcome }
+    } catch (error) {
+      throw asApplyFailure(error, entry, groupId)
+    }
+  }
+
+  private expireSessions(
+    entry: Entry,
+    { sessionIds }: Payload.ExpireSessions,
+    transaction: StateTransaction
+  ): AppliedOutcome {
+    const { groupId } = this.parts
+    try {
+      const count = SessionTable.expire(transaction, groupId, sessionIds)
+      return { _tag: "SessionsExpired", count }
+    } catch (error) {
+      throw asApplyFailure(error, entry, groupId)
+    }
   }
 
   private applyCommand(
@@ -275,10 +334,18 @@ function failed(
   return new ApplyFailed({ groupId, index, term, reason, detail })
 }
 
-/** What a state machine throws typed stops the node at this entry; anything else is a bug. */
+/** What is thrown typed stops the node at this entry; anything else is a bug. */
 function asApplyFailure(error: unknown, entry: Entry, groupId: GroupId): unknown {
   const tag = error instanceof Error && "_tag" in error ? error._tag : undefined
-  if (!(error instanceof Error) || (tag !== "Malformed" && tag !== "ValueCorrupted")) return error
-  const reason = tag === "Malformed" ? "malformed" : "valueCorrupted"
-  return failed(entry, groupId, reason, error.message)
+  if (!(error instanceof Error)) return error
+  switch (tag) {
+    case "Malformed":
+      return failed(entry, groupId, "malformed", error.message)
+    case "ValueCorrupted":
+      return failed(entry, groupId, "valueCorrupted", error.message)
+    case "RecordCorrupted":
+      return failed(entry, groupId, "recordCorrupted", error.message)
+    default:
+      return error
+  }
 }

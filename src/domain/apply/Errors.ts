@@ -10,7 +10,13 @@ export class ApplyFailed extends Schema.TaggedError<ApplyFailed>()("ApplyFailed"
   groupId: Schema.Int,
   index: Schema.Int,
   term: Schema.Int,
-  reason: Schema.Literals(["badEnvelope", "unknownOpcode", "malformed", "valueCorrupted"]),
+  reason: Schema.Literals([
+    "badEnvelope",
+    "unknownOpcode",
+    "malformed",
+    "valueCorrupted",
+    "recordCorrupted"
+  ]),
   detail: Schema.String
 }) {
   override get message() {

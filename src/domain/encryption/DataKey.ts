@@ -8,7 +8,7 @@
  * the bytes before, and frees the key's memory when it collects the object.
  * Proof: `DataKey.test.ts`.
  */
-import { createSecretKey, type KeyObject } from "node:crypto"
+import { createSecretKey, hkdfSync, type KeyObject } from "node:crypto"
 import { inspect } from "node:util"
 import type { ClusterId, KeyId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
@@ -65,6 +65,7 @@ export class DataKey extends SecretKey implements DataKeyIdentity {
   readonly clusterId: ClusterId
   /** `clusterId` as the 16 bytes of an AAD. Not to be written to. */
   readonly clusterIdBytes: Buffer
+  readonly #derived = new Map<string, DataKey>()
 
   /** Takes the 32 bytes, from a buffer of their own (never pooled), and zeroes them there. */
   constructor({ clusterId, id, purpose }: DataKeyIdentity, bytes: Uint8Array) {
@@ -74,6 +75,19 @@ export class DataKey extends SecretKey implements DataKeyIdentity {
     this.purpose = purpose
     this.clusterId = clusterId
     this.clusterIdBytes = Buffer.from(clusterId, "hex")
+  }
+
+  /**
+   * The key for another use than the DEK's own: HKDF-SHA-256 (RFC 5869) of the DEK with no salt and
+   * `use` as the info. It has the identity of the DEK, and is made once.
+   */
+  derived(use: string): DataKey {
+    const known = this.#derived.get(use)
+    if (known !== undefined) return known
+    const bytes = new Uint8Array(hkdfSync("sha256", this.material, "", use, keyBytes))
+    const key = new DataKey(this, bytes)
+    this.#derived.set(use, key)
+    return key
   }
 }
 

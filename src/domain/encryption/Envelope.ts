@@ -40,7 +40,7 @@ const flag = 0x00
  * room for `moreBytes`. The cluster is the one the key was created under.
  */
 export const beginAad = (
-  label: "R" | "S",
+  label: "R" | "S" | "Q",
   { groupId, key }: { readonly key: DataKey; readonly groupId: GroupId },
   moreBytes: number
 ): ByteWriter =>

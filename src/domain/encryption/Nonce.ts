@@ -9,7 +9,7 @@
  */
 import type * as Brand from "effect/Brand"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
-import type { GroupId, LocalEpoch, Revision, WriterId } from "../Ids.ts"
+import type { GroupId, LocalEpoch, LogIndex, Revision, WriterId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import * as Limits from "../Limits.ts"
 
@@ -37,6 +37,27 @@ export function storage(parts: {
     .u16(Math.floor(revision / 2 ** 32))
     .u32(revision % 2 ** 32)
     .u32(operation)
+    .done() as Nonce
+}
+
+/**
+ * Of a recorded result of a session: `groupId(2) ‖ index(6) ‖ position(4)`, under a key of its own
+ * (`session/ResultEnvelope`): committed entries stay where they are, and each result has its place.
+ */
+export function atPlace(place: {
+  readonly groupId: GroupId
+  readonly index: LogIndex
+  readonly position: number
+}): Nonce {
+  const { groupId, index, position } = place
+  invariant(isWithin(groupId, 0, 0xffff), "the group of a nonce fits in 2 bytes")
+  invariant(isWithin(index, 1, Limits.revisionMax), "the index of a nonce fits in 6 bytes")
+  invariant(isWithin(position, 0, Limits.operationMax), "the position fits in 4 bytes")
+  return ByteWriter.allocate(bytes)
+    .u16(groupId)
+    .u16(Math.floor(index / 2 ** 32))
+    .u32(index % 2 ** 32)
+    .u32(position)
     .done() as Nonce
 }
 

@@ -1,8 +1,9 @@
 /**
  * The user requests that wait to become one entry (SPEC §9): a bounded queue cut into batches.
  *
- * In order of arrival, one term per batch, within a count and a size; a request larger than a batch
- * is a batch of its own. Pure bookkeeping: who is woken and answered is the coordinator's business.
+ * In order of arrival, one term per batch, within a count and a size; a request larger than a batch,
+ * and one that is an entry of its own, is a batch of its own. Pure bookkeeping: who is woken and
+ * answered is the coordinator's business.
  * Proof: `test/domain/engine/GroupCommit.test.ts`.
  */
 import type { Term } from "../Ids.ts"
@@ -10,6 +11,8 @@ import type { Term } from "../Ids.ts"
 export interface Waiting {
   readonly request: Uint8Array
   readonly term: Term
+  /** Is it an entry of its own? */
+  readonly isAlone: boolean
 }
 
 export interface GroupCommitLimits {
@@ -61,12 +64,13 @@ export class GroupCommit<W extends Waiting> {
   /** The next batch; empty if nothing waits. */
   takeBatch(): ReadonlyArray<W> {
     const { batchBytesMax, batchCountMax } = this.limits
-    const term = this.waiting[0]?.term
+    const first = this.waiting[0]
     let bytes = 0
     let count = 0
-    for (const { request, term: itsTerm } of this.waiting) {
+    for (const { isAlone, request, term } of this.waiting) {
+      const isApart = count > 0 && (isAlone || first?.isAlone || term !== first?.term)
       const fits = count === 0 || bytes + request.length <= batchBytesMax
-      if (itsTerm !== term || count === batchCountMax || !fits) break
+      if (isApart || count === batchCountMax || !fits) break
       bytes += request.length
       count += 1
     }

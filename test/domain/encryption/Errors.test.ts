@@ -4,11 +4,13 @@ import { Malformed } from "../../../src/domain/bytes/Errors.ts"
 import * as Encryption from "../../../src/domain/encryption/Errors.ts"
 import * as Kv from "../../../src/domain/kv/Errors.ts"
 import { RecordCorrupted, UnknownOpcode } from "../../../src/domain/log/Errors.ts"
+import * as Session from "../../../src/domain/session/Errors.ts"
 import * as Snapshot from "../../../src/domain/snapshot/Errors.ts"
 
 const classes = Object.values({
   ...Encryption,
   ...Kv,
+  ...Session,
   ...Snapshot,
   Malformed,
   RecordCorrupted,
@@ -53,6 +55,9 @@ const samples = [
   new Kv.KeyRepeated({}),
   new Kv.RangeLimitOutOfRange({ limit: 0, limitMax: 10 }),
   new Kv.ValueCorrupted({ groupId: 0, revision: 5, reason: "notSealed" }),
+  new Session.SessionUnknown({ sessionId: "0a" }),
+  new Session.SequenceForgotten({ sessionId: "0a", sequence: 3, floor: 4 }),
+  new Session.TooManySessions({ sessionsMax: 2 }),
   new Snapshot.SnapshotCorrupted({ reason: "truncated" }),
   new Snapshot.SnapshotVersionUnknown({ version: 0x33 }),
   new Malformed({ format: "record", reason: "truncated", offset: 1 }),

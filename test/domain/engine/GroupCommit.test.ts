@@ -6,6 +6,7 @@ import { seededNumbers } from "../../support/SeededNumbers.ts"
 const limits = { pendingCountMax: 8, pendingBytesMax: 100, batchCountMax: 3, batchBytesMax: 20 }
 const request = (bytes: number, term = 1): Waiting => ({
   request: Buffer.alloc(bytes),
+  isAlone: false,
   term: term as Term
 })
 
@@ -30,6 +31,14 @@ describe("group commit (SPEC §9)", () => {
     group.add(large)
     group.add(request(1))
     expect(group.takeBatch()).toEqual([large])
+  })
+
+  it("cuts before and behind what is an entry of its own", () => {
+    const group = new GroupCommit<Waiting>(limits)
+    const [first, alone, last] = [request(1), { ...request(1), isAlone: true }, request(1)]
+    for (const waiting of [first, alone, alone, last]) group.add(waiting)
+    for (const batch of [[first], [alone], [alone], [last]])
+      expect(group.takeBatch()).toEqual(batch)
   })
 
   it("has room within its bounds, and always for a lone request", () => {
