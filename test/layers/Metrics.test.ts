@@ -3,16 +3,17 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
-import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import { KvStore, MemoryDisk, NodeName, Sealog } from "../../src/index.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { NodeConfig } from "../../src/services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { Gate, gatedNode } from "../support/GatedLog.ts"
-import { memoryNode } from "../support/MemoryNode.ts"
-import { cutOver, enableStorage, get, put, ready } from "../support/NodeCalls.ts"
+import { kek, memoryNode } from "../support/MemoryNode.ts"
+import { cutOver, enableStorage, get, put, ready, text } from "../support/NodeCalls.ts"
 import {
   enter,
   growth,
@@ -94,6 +95,29 @@ describe("the metrics of a node", () => {
           applied.find(({ labels }) => labels.node === node && labels.outcome === "applied")?.value
         expect([of("a"), of("b")]).toEqual([1, 2])
       }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk(), nodeName: "a" })))
+    )
+  )
+})
+
+describe("a program that embeds a node", () => {
+  it.effect("finds its metrics beside its own, in its own registry and under its own labels", () =>
+    withRegistry(
+      Effect.gen(function* () {
+        yield* Metric.update(Metric.counter("accounts_total", { description: "Its own" }), 3)
+        const nodeName = NodeName.make("ledger")
+        const node = Sealog.layerKvMemory({ disk: new MemoryDisk(), nodeName })
+        yield* Effect.gen(function* () {
+          const store = yield* KvStore
+          yield* store.put(text("k"), text("v"))
+          const labels = { node: "ledger", group: "0", region: "north" }
+          const applied = { ...labels, outcome: "applied" }
+          expect(yield* valueOf("sealog_proposals_total", applied)).toBe(1)
+          expect(yield* valueOf("accounts_total")).toBe(3)
+        }).pipe(
+          Effect.provide(Layer.provide(node, [kek(), Logger.layer([])])),
+          Effect.provideService(Metric.CurrentMetricAttributes, { region: "north" })
+        )
+      })
     )
   )
 })
