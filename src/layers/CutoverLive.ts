@@ -26,6 +26,7 @@ import { invariant } from "../domain/Invariant.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate } from "../services/CapabilityGate.ts"
 import { Cutover, type CutoverDone, type CutoverFailure } from "../services/Cutover.ts"
+import { FreeSpace } from "../services/FreeSpace.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
@@ -106,6 +107,7 @@ const make = Effect.gen(function* () {
   const applier = yield* Applier
   const barrier = yield* QuiescenceBarrier
   const engine = yield* RaftEngine
+  const space = yield* FreeSpace
   const { drainTimeoutMillis } = yield* NodeConfig
   const report = new CutoverReport(barrier, yield* Telemetry)
   const run = new CutoverRun({ barrier, wrapFlag: yield* WrapFlag, report })
@@ -113,7 +115,8 @@ const make = Effect.gen(function* () {
     state: run.state,
     intake: engine.intake(),
     sidecar: applier.sidecar,
-    markerCounts: engine.markerCounts()
+    markerCounts: engine.markerCounts(),
+    spaceLow: space.refusal()
   })
   const preflight = yield* makePreflight(facts)
   const steps = yield* makeSteps(run, facts)

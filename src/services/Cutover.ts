@@ -15,7 +15,7 @@ import type {
   RaftDekChanged,
   StorageEnvelopeNotEnabled
 } from "../domain/encryption/Errors.ts"
-import type { LeaderNotReady, NodeStopped, NotLeader } from "../domain/engine/Errors.ts"
+import type { LeaderNotReady, NodeStopped, NotLeader, SpaceLow } from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
 
@@ -32,6 +32,7 @@ export type CutoverFailure =
   | NodeStopped
   | ProposeRejection
   | CutoverInFlight
+  | SpaceLow
   | EncryptionNotBootstrapped
   | StorageEnvelopeNotEnabled
   | CapabilityCheckFailed

@@ -120,19 +120,22 @@ describe("the phases (SPEC §2, §12)", () => {
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
 
-  it.effect("with too little space left it is refused before the barrier, and done with enough", () => {
-    const disk = new MemoryDisk()
-    return Effect.gen(function* () {
-      yield* ready
-      yield* enableStorage
-      const enough = disk.freeBytes
-      disk.freeBytes = 1
-      expect(yield* Effect.flip(cutOver)).toMatchObject({ _tag: "SpaceLow" })
-      expect((yield* QuiescenceBarrier).closedMillis()).toBeUndefined()
-      disk.freeBytes = enough
-      expect(yield* cutOver).toMatchObject({ wasAlreadyActive: false })
-    }).pipe(Effect.provide(memoryNode({ disk })))
-  })
+  it.effect(
+    "with too little space left it is refused before the barrier, and done with enough",
+    () => {
+      const disk = new MemoryDisk()
+      return Effect.gen(function* () {
+        yield* ready
+        yield* enableStorage
+        const enough = disk.freeBytes
+        disk.freeBytes = 1
+        expect(yield* Effect.flip(cutOver)).toMatchObject({ _tag: "SpaceLow" })
+        expect((yield* QuiescenceBarrier).closedMillis()).toBeUndefined()
+        disk.freeBytes = enough
+        expect(yield* cutOver).toMatchObject({ wasAlreadyActive: false })
+      }).pipe(Effect.provide(memoryNode({ disk })))
+    }
+  )
 
   it.effect(
     "a second caller is refused while the first drains, and a drain that hangs reopens",

@@ -25,6 +25,8 @@ import type {
   Term
 } from "../../src/domain/Ids.ts"
 import * as CutoverLive from "../../src/layers/CutoverLive.ts"
+import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
+import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
 import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
@@ -62,13 +64,14 @@ const makeHeld = () => {
   const engine = new HeldEngine()
   engine.markerCounts = false
   const named = { nodeName: "n1" as NodeName, groupId: 0 as GroupId }
+  const space = FreeSpaceMemory.layer({ disk: new MemoryDisk() })
   const layer = CutoverLive.layer.pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         engine.layer,
         Layer.mock(Applier, applier),
         Layer.succeed(CapabilityGate, { check: Effect.void }),
-        NodeConfigLive.layer(),
+        Layer.provideMerge(space, NodeConfigLive.layer()),
         QuiescenceBarrierLive.layer,
         WrapFlagLive.layer,
         TelemetryLive.layer(named)

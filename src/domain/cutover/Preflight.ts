@@ -12,7 +12,12 @@ import {
   StorageEnvelopeNotEnabled
 } from "../encryption/Errors.ts"
 import type { SidecarState } from "../encryption/SidecarState.ts"
-import { type LeaderNotReady, type NodeStopped, NotLeader } from "../engine/Errors.ts"
+import {
+  type LeaderNotReady,
+  type NodeStopped,
+  NotLeader,
+  type SpaceLow
+} from "../engine/Errors.ts"
 import type { KeyId, LogIndex, Term } from "../Ids.ts"
 import { type CutoverState, isInFlight } from "./CutoverMachine.ts"
 
@@ -26,6 +31,8 @@ export interface Facts {
   readonly sidecar: SidecarState
   /** Does a marker count in this node's log (SPEC §10)? */
   readonly markerCounts: boolean
+  /** Why the disk has no room for the administration, if so (SPEC §8). */
+  readonly spaceLow: SpaceLow | undefined
 }
 
 /** What the marker will carry. */
@@ -43,13 +50,14 @@ export type Refusal =
   | EncryptionNotBootstrapped
   | StorageEnvelopeNotEnabled
   | RaftDekChanged
+  | SpaceLow
 
 export type Decision =
   | Ready
   | { readonly _tag: "AlreadyActive"; readonly cutoverIndex: LogIndex }
   | { readonly _tag: "Refused"; readonly refusal: Refusal }
 
-export function decide({ intake, markerCounts, sidecar, state }: Facts): Decision {
+export function decide({ intake, markerCounts, sidecar, spaceLow, state }: Facts): Decision {
   const { active, raftEnvelopeCutoverIndex: cutoverIndex, storageEnvelopeIndex } = sidecar
   if (isInFlight(state)) return refused(new CutoverInFlight({}))
   if (intake._tag === "Shut") return refused(intake.reason)
@@ -57,6 +65,7 @@ export function decide({ intake, markerCounts, sidecar, state }: Facts): Decisio
   if (active.raft === 0) return refused(new EncryptionNotBootstrapped({}))
   if (storageEnvelopeIndex === 0) return refused(new StorageEnvelopeNotEnabled({}))
   if (markerCounts) return refused(new CutoverInFlight({}))
+  if (spaceLow !== undefined) return refused(spaceLow)
   return { _tag: "Ready", term: intake.term, raftKeyId: active.raft }
 }
 

@@ -120,7 +120,8 @@ export const factsOf = (world: World): Preflight.Facts => ({
     storageEnvelopeIndex: index,
     raftEnvelopeCutoverIndex: (world.isCutOver ? index : 0) as LogIndex
   },
-  markerCounts: markerCounts(world)
+  markerCounts: markerCounts(world),
+  spaceLow: undefined
 })
 
 /** Does a marker count, as the append guard sees it (SPEC §10)? */

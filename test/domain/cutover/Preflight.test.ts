@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import * as Machine from "../../../src/domain/cutover/CutoverMachine.ts"
 import * as Preflight from "../../../src/domain/cutover/Preflight.ts"
 import * as Sidecar from "../../../src/domain/encryption/SidecarState.ts"
-import { LeaderNotReady } from "../../../src/domain/engine/Errors.ts"
+import { LeaderNotReady, SpaceLow } from "../../../src/domain/engine/Errors.ts"
 import type { ClusterId, KeyId, LogIndex, Term } from "../../../src/domain/Ids.ts"
 
 const term = 3 as Term
@@ -16,7 +16,8 @@ const facts: Preflight.Facts = {
   state: Machine.idle,
   intake: { _tag: "Open", term },
   sidecar: phase1,
-  markerCounts: false
+  markerCounts: false,
+  spaceLow: undefined
 }
 const ready = { _tag: "Ready", term, raftKeyId: key } as const
 
@@ -42,7 +43,8 @@ const spoilers: ReadonlyArray<readonly [string, (facts: Preflight.Facts) => Pref
     "StorageEnvelopeNotEnabled",
     (of) => ({ ...of, sidecar: { ...of.sidecar, storageEnvelopeIndex: 0 as LogIndex } })
   ],
-  ["CutoverInFlight", (of) => ({ ...of, markerCounts: true })]
+  ["CutoverInFlight", (of) => ({ ...of, markerCounts: true })],
+  ["SpaceLow", (of) => ({ ...of, spaceLow: new SpaceLow({ freeBytes: 1, freeBytesMin: 2 }) })]
 ]
 
 describe("the preflight of the cutover (SPEC §12)", () => {
