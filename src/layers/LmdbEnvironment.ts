@@ -14,6 +14,7 @@ import { type Database, open, type RootDatabase } from "lmdb"
 import * as Limits from "../domain/Limits.ts"
 import { DataDirectoryFailure } from "../domain/state/Errors.ts"
 import { sayOnce } from "./LmdbFailure.ts"
+import * as LmdbHeader from "./LmdbHeader.ts"
 
 /** Keys and values are bytes; keys are compared as unsigned bytes. */
 export type TableDatabase = Database<Uint8Array, Uint8Array>
@@ -74,6 +75,7 @@ export const sync = (root: RootDatabase<Uint8Array, Uint8Array>): Effect.Effect<
 
 function openEnvironment<Name extends string>(options: Options<Name>): LmdbEnvironment<Name> {
   const path = join(options.directory, options.environment)
+  LmdbHeader.check(join(path, "data.mdb"))
   const root = open<Uint8Array, Uint8Array>({
     path,
     noSubdir: false,
