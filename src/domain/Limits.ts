@@ -72,6 +72,11 @@ export const entryDataBytesMax = 8 * mebibyte
 
 /** Of both environments. */
 export const lmdbPageBytes = 8 * kibibyte
+/**
+ * Keys and values of applied commits that may wait for the state's commit under way. As much may be
+ * in that one, and each run adds to it before it is seen to be too much.
+ */
+export const stateWaitingBytesMax = 16 * mebibyte
 /** Free space below which no commit may be allowed to begin: 1,000 pages that it only copies. */
 export const freeBytesHaltMin = 8 * mebibyte
 

@@ -119,7 +119,7 @@ class WriteBehind {
 
   constructor({ tables: databases }: Environment, options: Options) {
     this.databases = databases
-    this.waitingBytesMax = options.waitingBytesMax ?? 16 * Limits.mebibyte
+    this.waitingBytesMax = options.waitingBytesMax ?? Limits.stateWaitingBytesMax
     this.shortage = options.shortage ?? (() => undefined)
     this.durable = {
       get: (table, key) => {

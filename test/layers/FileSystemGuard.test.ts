@@ -76,7 +76,7 @@ describe("FileSystemGuard", () => {
       const mounted = yield* Mount.tmpfs({ sizeMebibytes: 4 })
       if (typeof mounted === "string") return context.skip(`no tmpfs here, reason: ${mounted}`)
       expect(yield* pathOf(mounted.path)).toBe(mounted.path)
-      yield* mounted.remount("ro")
+      expect(yield* mounted.remount("ro")).toBeUndefined()
       const error = yield* Effect.flip(pathOf(mounted.path))
       expect(error).toMatchObject({ _tag: "FileSystemNotDurable" })
       expect(error.message).toContain("EROFS")

@@ -11,7 +11,8 @@ import * as Effect from "effect/Effect"
 
 export interface Mounted {
   readonly path: string
-  readonly remount: (options: string) => Effect.Effect<void>
+  /** Returns what `mount` complained of; `undefined` if it did what it was asked. */
+  readonly remount: (options: string) => Effect.Effect<string | undefined>
 }
 
 /** What a command complained of; `undefined` if it did what it was asked. */
@@ -32,10 +33,7 @@ const mounted = (path: string, ...given: ReadonlyArray<string>) =>
       const complaint = complaintOf("mount", ...given, path)
       if (complaint !== undefined) return complaint
       const remount = (options: string) =>
-        Effect.sync(() => {
-          const why = complaintOf("mount", "-o", `remount,${options}`, path)
-          if (why !== undefined) throw new Error(why)
-        })
+        Effect.sync(() => complaintOf("mount", "-o", `remount,${options}`, path))
       return { path, remount }
     }),
     (result) =>

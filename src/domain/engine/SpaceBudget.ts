@@ -30,6 +30,9 @@ export interface SpaceMarks {
 export const costBytes = (requestBytes: number): number =>
   2 * requestBytes + 4 * Limits.lmdbPageBytes
 
+/** What is applied and not in the state's file yet; its promises are released already. */
+const behindBytes = 4 * Limits.stateWaitingBytesMax
+
 /** Mutable: one per opening of a data directory. */
 export class SpaceBudget {
   private readonly marks: SpaceMarks
@@ -82,7 +85,7 @@ export class SpaceBudget {
 function assertRelated({ freeBytesHalt, freeBytesMin }: SpaceMarks): void {
   invariant(freeBytesHalt >= Limits.freeBytesHaltMin, "a commit that copies pages has room to")
   invariant(
-    freeBytesMin >= freeBytesHalt + costBytes(Limits.entryDataBytesMax),
-    "when users are refused, a command of the administration of any size still fits"
+    freeBytesMin >= freeBytesHalt + behindBytes + costBytes(Limits.entryDataBytesMax),
+    "when users are refused, what is behind and a command of the administration still fit"
   )
 }

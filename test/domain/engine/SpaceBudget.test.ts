@@ -3,7 +3,7 @@ import { costBytes, SpaceBudget, type SpaceMarks } from "../../../src/domain/eng
 import * as Limits from "../../../src/domain/Limits.ts"
 
 const marks: SpaceMarks = {
-  freeBytesMin: 64 * Limits.mebibyte,
+  freeBytesMin: 128 * Limits.mebibyte,
   freeBytesHalt: 16 * Limits.mebibyte
 }
 
@@ -92,15 +92,16 @@ describe("below the first mark (SPEC §8)", () => {
 })
 
 describe("the marks (SPEC §8)", () => {
-  it("leave room between them for the largest command, and below for pages that are copied", () => {
+  it("leave room between them for what is behind and the largest command, and below for pages that are copied", () => {
     const tight = {
       ...marks,
-      freeBytesMin: marks.freeBytesHalt + costBytes(Limits.entryDataBytesMax)
+      freeBytesMin:
+        marks.freeBytesHalt + 4 * Limits.stateWaitingBytesMax + costBytes(Limits.entryDataBytesMax)
     }
     const make = (wrong: Partial<SpaceMarks>) => () =>
       new SpaceBudget({ ...tight, ...wrong }, () => 0)
     expect(make({})).not.toThrow()
-    expect(make({ freeBytesMin: tight.freeBytesMin - 1 })).toThrow(/still fits/)
+    expect(make({ freeBytesMin: tight.freeBytesMin - 1 })).toThrow(/still fit/)
     expect(make({ freeBytesHalt: Limits.freeBytesHaltMin - 1 })).toThrow(/room/)
   })
 })
