@@ -201,6 +201,8 @@ export function describeKvStore<E>(
         const range = { span: prefix(""), limit: 1 }
         const refused: ReadonlyArray<readonly [string, Effect.Effect<unknown, Refused>]> = [
           ["RequestTooLarge", store.txn(doing(...over))],
+          // More than a message on a socket may have: it would spoil the connection for good.
+          ["RequestTooLarge", store.txn(doing(...numbered(16, large.subarray(1))))],
           ["TooManyOperations", store.txn(doing(...numbered(129, bytes("v"))))],
           ["KeyRepeated", store.txn(doing(get, get))],
           ["KeyEmpty", store.txn(doing({ ...get, key: bytes("") }))],

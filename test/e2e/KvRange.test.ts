@@ -57,6 +57,16 @@ describe("sealog kv range", () => {
       const more = yield* sealog("kv", "range", ...at, "--limit", "1")
       assert.strictEqual(more.stdout, "a\tof a\n")
       assert.include(more.stderr, `--continuation ${base64("a")}`)
+
+      // A page that ends with the longest key: the next begins at one byte more than a key may have.
+      const longest = [0xfe, 0xff].map((last) => Buffer.alloc(1024, 0xff).fill(last, 1023))
+      for (const key of longest) yield* client.put(key, "")
+      const span = { _tag: "Prefix", prefix: Uint8Array.of(0xff) } as const
+      const first = yield* client.range({ span, limit: 1 })
+      const second = yield* client.range({ span, limit: 1, continuation: longest[0]! })
+      const third = yield* client.range({ span, limit: 1, continuation: longest[1]! })
+      const keys = [first, second, third].map(({ entries }) => entries.map(({ key }) => key[1023]))
+      assert.deepStrictEqual(keys, [[0xfe], [0xff], []])
     })
   )
 })

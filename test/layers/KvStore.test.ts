@@ -2,8 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as SocketServer from "effect/socket/SocketServer"
+import * as Span from "../../src/domain/kv/Span.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as RpcServerSocket from "../../src/layers/RpcServerSocket.ts"
@@ -76,4 +78,34 @@ describe("KvStore (SPEC §7)", () => {
       }).pipe(Effect.provide(memoryNode({ disk })))
     })
   })
+
+  it.effect("a range and a reading transaction wait until all that was answered is applied", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      yield* Effect.andThen(ready, put("a", "1")).pipe(Effect.provide(memoryNode({ disk })))
+      disk.crash({ keptCommits: 0 })
+      yield* Effect.gen(function* () {
+        const { range, txn } = yield* KvStore
+        const all = { span: Span.all, limit: 1 }
+        const get = { _tag: "Get", key: text("a") } as const
+        const [page, done] = yield* Effect.all([
+          Effect.forkChild(patiently(range(all)), { startImmediately: true }),
+          Effect.forkChild(patiently(txn({ compares: [], onSuccess: [get], onFailure: [] })), {
+            startImmediately: true
+          })
+        ])
+        const before = yield* range({ ...all, stale: true })
+        assert.lengthOf(before.entries, 0, "nothing is replayed yet")
+        assert.lengthOf((yield* Fiber.join(page)).entries, 1)
+        assert.strictEqual((yield* Fiber.join(done)).results[0]?._tag, "Found")
+      }).pipe(Effect.provide(memoryNode({ disk })))
+    })
+  })
 })
+
+/** There is no leader for a moment after a start. */
+const patiently = <A, E>(read: Effect.Effect<A, E>) =>
+  Effect.retry(
+    Effect.tapError(read, () => Effect.yieldNow),
+    { times: 1_000 }
+  )

@@ -142,6 +142,7 @@ function rangeOf(state: StateReader, reading: Reading, query: RangeQuery): Range
   for (;;) {
     // One row more than there is room for says whether there is more.
     const rows = Math.min(lotRows, limit - entries.length + 1)
+    invariant(rows >= 1, "a range that is full has ended")
     const lot = state.range("kv", { from, until, limit: rows })
     for (const { key, value } of lot) {
       const header = headerOf(value, reading.groupId)
