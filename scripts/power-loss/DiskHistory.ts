@@ -8,14 +8,15 @@
  *   length they gave the file. Until then any part of them may be on disk;
  * - a name (a file or directory made or removed) is durable once an fsync of the directory that holds
  *   it has returned that began afterwards. To sync a file does not make its name durable;
- * - what was there when the trace begins is durable.
+ * - what was there when the trace begins is durable;
+ * - to rename within a directory is one change: both names or neither.
  *
  * What must never happen here: a write the model does not see. Whatever it does not know (writing
- * through a map, renaming, cutting a file) is an error, and whoever uses it compares the model after
- * the last call with the real files (`DiskImage.differences`).
+ * through a map, cutting a file, renaming into another directory) is an error, and whoever uses it
+ * compares the model after the last call with the real files (`DiskImage.differences`).
  * Proof: `test/e2e/PowerLossModel.test.ts`.
  */
-import { basename, dirname, join } from "node:path"
+import { basename, dirname, relative } from "node:path"
 import type { Argument, Call } from "../../test/support/StraceCalls.ts"
 
 /** When it happened; moments are those of the trace. */
@@ -38,6 +39,7 @@ export interface Growth extends Timed {
 }
 
 export interface File {
+  readonly _tag: "File"
   /** In the order in which they began. */
   readonly writes: ReadonlyArray<Write>
   readonly growths: ReadonlyArray<Growth>
@@ -45,12 +47,18 @@ export interface File {
   readonly isMapped: boolean
 }
 
-/** A name in a directory begins to mean something else. */
+export interface Directory {
+  readonly _tag: "Directory"
+  /** In order. */
+  readonly namings: ReadonlyArray<Naming>
+}
+
+export type Node = File | Directory
+
+/** Names in one directory begin to mean something else, all at once. */
 export interface Naming extends Timed {
-  /** Relative to the parent of the directory; its first part is the directory itself. */
-  readonly path: string
-  /** `undefined` if it was removed. */
-  readonly target: File | "directory" | undefined
+  /** `undefined` if the name was removed. */
+  readonly meanings: ReadonlyArray<{ readonly name: string; readonly node: Node | undefined }>
 }
 
 /** A line that the process wrote to its file of marks. */
@@ -60,8 +68,8 @@ export interface Mark {
 }
 
 export interface DiskHistory {
-  /** Of the same path, in order. */
-  readonly namings: ReadonlyArray<Naming>
+  /** The parent of the directory; of its names, those that are the process's. */
+  readonly parent: Directory
   readonly marks: ReadonlyArray<Mark>
   /** The calls that make durable: syncs, and writes through a synchronous descriptor. */
   readonly syncs: ReadonlyArray<Pick<Timed, "beganAt" | "returnedAt">>
@@ -86,22 +94,32 @@ const justAfter = 0.5
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
 class FileRecord implements File {
+  readonly _tag = "File"
   readonly writes: Array<Mutable<Write>> = []
   readonly growths: Array<Mutable<Growth>> = []
   isMapped = false
   size = 0
 
-  /** A sync that has returned makes durable what had returned when it began. */
-  synced({ beganAt, returnedAt }: Call): void {
-    for (const change of [...this.writes, ...this.growths]) {
-      if (change.returnedAt < beganAt) change.durableAt = Math.min(change.durableAt, returnedAt)
-    }
+  get changes(): ReadonlyArray<Mutable<Timed>> {
+    return [...this.writes, ...this.growths]
   }
 }
 
+class DirectoryRecord implements Directory {
+  readonly _tag = "Directory"
+  readonly namings: Array<Mutable<Naming>> = []
+  /** As the process sees it. */
+  readonly names = new Map<string, NodeRecord>()
+
+  get changes(): ReadonlyArray<Mutable<Timed>> {
+    return this.namings
+  }
+}
+
+type NodeRecord = FileRecord | DirectoryRecord
+
 interface Open {
-  readonly path: string
-  readonly target: FileRecord | "directory"
+  readonly node: NodeRecord
   readonly isSynchronous: boolean
   /** Of the next `write` or `writev`. */
   position: number
@@ -109,10 +127,10 @@ interface Open {
 
 class Historian {
   private readonly options: Options
-  private readonly namings: Array<Mutable<Naming>> = []
+  private readonly parent = new DirectoryRecord()
+  private readonly nodes: Array<NodeRecord> = [this.parent]
   private readonly marks: Array<Mark> = []
   private readonly syncs: Array<Pick<Timed, "beganAt" | "returnedAt">> = []
-  private readonly named = new Map<string, FileRecord | "directory">()
   private readonly open = new Map<number, Open>()
 
   constructor(options: Options) {
@@ -121,20 +139,17 @@ class Historian {
 
   read(calls: ReadonlyArray<Call>): DiskHistory {
     for (const call of calls.toSorted((a, b) => effectAt(a) - effectAt(b))) this.take(call)
-    const { marks, namings, syncs } = this
-    const files = namings.flatMap(({ target }) => (target instanceof FileRecord ? [target] : []))
-    for (const { writes } of files) writes.sort((a, b) => a.beganAt - b.beganAt)
-    const timed = [
-      ...namings,
-      ...syncs,
-      ...files.flatMap((file) => [file.writes, file.growths]).flat()
-    ]
+    const { marks, nodes, parent, syncs } = this
+    for (const node of nodes) {
+      if (node._tag === "File") node.writes.sort((a, b) => a.beganAt - b.beganAt)
+    }
+    const timed = [...syncs, ...nodes.flatMap(({ changes }) => changes)]
     const moments = [
       ...timed.flatMap(({ beganAt, returnedAt }) => [beganAt, returnedAt]),
       ...marks.map(({ beganAt }) => beganAt)
     ].filter(Number.isFinite)
     return {
-      namings,
+      parent,
       marks,
       syncs,
       moments: [...new Set(moments)].sort((a, b) => a - b).map((moment) => moment + justAfter)
@@ -168,9 +183,12 @@ class Historian {
       case "fdatasync":
         return this.synced(call)
       case "mkdir":
-        return this.name(call, this.pathOf(call.arguments[0]), "directory")
+        return this.name(call, [[this.pathOf(call.arguments[0]), new DirectoryRecord()]])
       case "unlink":
-        return this.name(call, this.pathOf(call.arguments[0]), undefined)
+      case "rmdir":
+        return this.name(call, [[this.pathOf(call.arguments[0]), undefined]])
+      case "rename":
+        return this.renamed(call)
       case "mmap":
         return this.mapped(call)
       case "fcntl":
@@ -212,34 +230,66 @@ class Historian {
     return this.open.get(this.descriptorOf(call).number)
   }
 
+  private nodeAt(path: string): NodeRecord | undefined {
+    const parts = relative(dirname(this.options.directory), path).split("/")
+    return parts.reduce<NodeRecord | undefined>(
+      (node, name) => (node?._tag === "Directory" ? node.names.get(name) : undefined),
+      this.parent
+    )
+  }
+
+  private directoryOf(path: string): DirectoryRecord {
+    const parent = dirname(path)
+    const node = parent === dirname(this.options.directory) ? this.parent : this.nodeAt(parent)
+    if (node?._tag !== "Directory") throw new Error(`${parent} was there before the trace`)
+    return node
+  }
+
   private opened(call: Call): void {
     if (call.result === undefined) return
     const at = call.name === "openat" ? 1 : 0
     const path = this.pathOf(call.arguments[at])
-    if (!this.isOurs(path) && path !== dirname(this.options.directory)) return
     const flags = wordOf(call.arguments[at + 1])
-    let target = this.named.get(path)
-    if (target === undefined && !this.isOurs(path)) target = "directory"
-    if (target === undefined) {
-      if (!/\bO_CREAT\b/.test(flags))
-        throw new Error(`${basename(path)} was there before the trace`)
-      target = new FileRecord()
-      this.name(call, path, target)
+    const isParent = path === dirname(this.options.directory)
+    if (!isParent && !this.isOurs(path)) return
+    let node = isParent ? this.parent : this.nodeAt(path)
+    if (node === undefined) {
+      if (!/\bO_CREAT\b/.test(flags)) throw new Error(`${path} was there before the trace`)
+      node = new FileRecord()
+      this.name(call, [[path, node]])
     }
-    const isCut = /\bO_TRUNC\b/.test(flags) && target !== "directory" && target.size > 0
+    const isCut = /\bO_TRUNC\b/.test(flags) && node._tag === "File" && node.size > 0
     if (isCut || /\bO_(APPEND|TMPFILE)\b/.test(flags)) {
       throw new Error(`the model of the disk does not know ${flags}`)
     }
-    const isSynchronous = /\bO_D?SYNC\b/.test(flags)
-    this.open.set(call.result, { path, target, isSynchronous, position: 0 })
+    this.open.set(call.result, { node, isSynchronous: /\bO_D?SYNC\b/.test(flags), position: 0 })
   }
 
-  private name(call: Call, path: string, target: FileRecord | "directory" | undefined): void {
-    if (!this.isOurs(path)) return
-    if (target === undefined) this.named.delete(path)
-    else this.named.set(path, target)
-    const relative = path.slice(dirname(this.options.directory).length + 1)
-    this.namings.push({ path: relative, target, ...timesOf(call) })
+  private renamed(call: Call): void {
+    const [from, to] = [this.pathOf(call.arguments[0]), this.pathOf(call.arguments[1])]
+    if (!this.isOurs(from) && !this.isOurs(to)) return
+    const node = this.nodeAt(from)
+    if (node === undefined || dirname(from) !== dirname(to)) return this.unknownIfOurs(call)
+    this.name(call, [
+      [from, undefined],
+      [to, node]
+    ])
+  }
+
+  /** Of one directory. */
+  private name(
+    call: Call,
+    meanings: ReadonlyArray<readonly [path: string, node: NodeRecord | undefined]>
+  ): void {
+    if (!meanings.every(([path]) => this.isOurs(path))) return
+    const directory = this.directoryOf(meanings[0]![0])
+    const named = meanings.map(([path, node]) => ({ name: basename(path), node }))
+    for (const { name, node } of named) {
+      if (node === undefined) directory.names.delete(name)
+      else directory.names.set(name, node)
+      if (node !== undefined && !this.nodes.includes(node)) this.nodes.push(node)
+    }
+    directory.namings.push({ meanings: named, ...timesOf(call) })
   }
 
   private wrote(call: Call): void {
@@ -280,13 +330,10 @@ class Historian {
     const open = this.openOf(call)
     if (open === undefined || call.result === undefined) return
     this.syncs.push(call)
-    if (open.target !== "directory") return open.target.synced(call)
-    const parent = dirname(this.options.directory)
-    for (const naming of this.namings) {
-      if (dirname(join(parent, naming.path)) !== open.path) continue
-      if (naming.returnedAt < call.beganAt) {
-        naming.durableAt = Math.min(naming.durableAt, call.returnedAt)
-      }
+    // What had returned when it began.
+    for (const change of open.node.changes) {
+      if (change.returnedAt >= call.beganAt) continue
+      change.durableAt = Math.min(change.durableAt, call.returnedAt)
     }
   }
 
@@ -315,8 +362,8 @@ const wordOf = (argument: Argument | undefined): string =>
   argument?._tag === "Word" ? argument.text : ""
 
 function fileOf(open: Open | undefined): FileRecord {
-  if (open === undefined || open.target === "directory") throw new Error("a file was expected")
-  return open.target
+  if (open?.node._tag !== "File") throw new Error("a file was expected")
+  return open.node
 }
 
 function bytesIn(argument: Argument | undefined): ReadonlyArray<Buffer> {

@@ -8,9 +8,9 @@
  * Proof: `test/e2e/PowerLossModel.test.ts`.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import type { SeededNumbers } from "../../test/support/SeededNumbers.ts"
-import type { DiskHistory, File, Naming, Timed, Write } from "./DiskHistory.ts"
+import type { Directory, DiskHistory, File, Node, Timed, Write } from "./DiskHistory.ts"
 
 /** By path, parents first. */
 export type DiskImage = ReadonlyMap<string, Buffer | "directory">
@@ -110,12 +110,15 @@ export function make(
 ): DiskImage {
   const pick = () => policies[policy ?? drawn[numbers.below(drawn.length)]!]
   const image = new Map<string, Buffer | "directory">()
-  for (const [path, target] of namesAt(history.namings, moment, pick(), numbers)) {
-    // A name in a directory that is not there leads nowhere.
-    const parent = dirname(path)
-    if (parent !== "." && image.get(parent) !== "directory") continue
-    image.set(path, target === "directory" ? target : contentAt(target, moment, pick(), numbers))
+  const add = (node: Node, path: string) => {
+    if (node._tag === "File") {
+      image.set(path, contentAt(node, moment, pick(), numbers))
+      return
+    }
+    if (path !== "") image.set(path, "directory")
+    for (const [name, named] of namesAt(node, moment, pick(), numbers)) add(named, join(path, name))
   }
+  add(history.parent, "")
   return image
 }
 
@@ -164,20 +167,22 @@ const survivalsOf = (
 }
 
 function namesAt(
-  namings: ReadonlyArray<Naming>,
+  directory: Directory,
   moment: number,
   policy: Policy,
   numbers: SeededNumbers
-): ReadonlyMap<string, File | "directory"> {
-  const begun = namings.filter(hasBegun(moment))
+): ReadonlyMap<string, Node> {
+  const begun = directory.namings.filter(hasBegun(moment))
   const survivals = survivalsOf(begun, moment, policy, numbers)
-  const names = new Map<string, File | "directory">()
-  for (const [at, { path, target }] of begun.entries()) {
+  const names = new Map<string, Node>()
+  for (const [at, { meanings }] of begun.entries()) {
     if (!survivals[at]!(0)) continue
-    names.delete(path)
-    if (target !== undefined) names.set(path, target)
+    for (const { name, node } of meanings) {
+      if (node === undefined) names.delete(name)
+      else names.set(name, node)
+    }
   }
-  return new Map([...names].sort(([a], [b]) => a.split("/").length - b.split("/").length))
+  return names
 }
 
 function contentAt(file: File, moment: number, policy: Policy, numbers: SeededNumbers): Buffer {
@@ -229,8 +234,14 @@ const sizeOf = (
     ...growths.map(({ size }) => size)
   )
 
-/** A file whose bytes no trace shows. */
-export const isMapped = (history: DiskHistory, path: string): boolean =>
-  history.namings.some(
-    (naming) => naming.path === path && typeof naming.target === "object" && naming.target.isMapped
-  )
+/** Files whose bytes no trace shows, by their paths after the last call. */
+export function mappedPaths({ parent }: DiskHistory): ReadonlyArray<string> {
+  const within = (directory: Directory, path: string): ReadonlyArray<string> =>
+    directory.namings
+      .flatMap(({ meanings }) => meanings)
+      .flatMap(({ name, node }) => {
+        if (node?._tag === "Directory") return within(node, join(path, name))
+        return node?.isMapped === true ? [join(path, name)] : []
+      })
+  return within(parent, "")
+}

@@ -94,9 +94,8 @@ const requireComplete = ({ disk, folder }: Recording) =>
   Effect.suspend(() => {
     const model = DiskImage.cleanCopy(disk, Number.POSITIVE_INFINITY)
     const files = DiskImage.readFrom(folder, model)
-    const unseen = DiskImage.differences(model, files).filter(
-      (path) => !DiskImage.isMapped(disk, path)
-    )
+    const mapped = DiskImage.mappedPaths(disk)
+    const unseen = DiskImage.differences(model, files).filter((path) => !mapped.includes(path))
     return unseen.length === 0
       ? Effect.void
       : Effect.fail(new RecordingFailure({ reason: `the trace lacks writes to ${unseen.join()}` }))

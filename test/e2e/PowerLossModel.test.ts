@@ -122,6 +122,24 @@ describe("the model of the disk", () => {
     expect(contents(durable, "d/f").every((found) => found === undefined)).toBe(true)
   })
 
+  it("renames wholly or not at all, with what is in it", () => {
+    const renamed = [
+      ...[mkdir("d"), mkdir("d/e"), open(4, "d/e/f"), write(4, 0, page(1)), sync(4)],
+      ...[open(5, "d/e"), sync(5), open(6, ""), sync(6), open(7, "d"), sync(7)],
+      `1 rename("${path("d/e")}", "${path("d/g")}") = 0`
+    ]
+    const namesIn = (history: DiskHistory.DiskHistory) =>
+      new Set(
+        Array.from({ length: 100 }, (_, seed) =>
+          [...imageAt(history, seed, Number.POSITIVE_INFINITY).keys()].toSorted().join()
+        )
+      )
+    expect(namesIn(historyOf(...renamed))).toEqual(new Set(["d,d/e,d/e/f", "d,d/g,d/g/f"]))
+    const durable = historyOf(...renamed, sync(7))
+    expect(namesIn(durable)).toEqual(new Set(["d,d/g,d/g/f"]))
+    expect(contents(durable, "d/g/f")[0]).toEqual(page(1))
+  })
+
   it("places marks among the writes", () => {
     const history = historyOf(...durableFile, mark("one\n"), write(4, 0, page(1)), mark("two\n"))
     const at = durableFile.length
@@ -132,7 +150,7 @@ describe("the model of the disk", () => {
   })
 
   it.each([
-    ["renaming", `1 rename("${path("d/f")}", "${path("d/g")}") = 0`],
+    ["renaming elsewhere", `1 rename("${path("d/f")}", "${path("e/f")}") = 0`],
     ["cutting", `1 ftruncate(4<${path("d/f")}>, 1) = 0`],
     ["a failed sync", `1 fsync(4<${path("d/f")}>) = -1 EIO (Input/output error)`],
     [
