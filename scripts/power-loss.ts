@@ -6,6 +6,7 @@
  * last line is `images …, acknowledged lost …, state mismatches …, aborted …`. Exit code 0 only if
  * nothing was found and the images are no clean copies. Needs strace, and the right to trace.
  */
+import { tmpdir } from "node:os"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Command from "effect/cli/Command"
@@ -51,6 +52,7 @@ const command = Command.make("power-loss", flags, ({ bug, image, images, recordi
         })
       : Campaign.run({
           ...options,
+          parent: tmpdir(),
           bug: PowerLossPlantedBug.environments[Option.getOrElse(bug, () => "")]
         })
     console.log(`${Campaign.details(report)}\n${Campaign.summary(report)}`)

@@ -6,7 +6,6 @@
  * What must never happen here: a campaign that passes although its images are clean copies.
  */
 import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { seededNumbers } from "../../test/support/SeededNumbers.ts"
@@ -34,7 +33,11 @@ export interface Report {
 export interface Options {
   readonly images: number
   readonly seed: number
+  /** An existing directory for the recordings; those with a finding stay. */
+  readonly parent: string
   readonly bug?: Recording.PlantedBug | undefined
+  /** Ends the campaign early; asked after each image. */
+  readonly isEnough?: (report: Report) => boolean
   /** Told of each finding, and of the command that makes its image again. */
   readonly say: (line: string) => void
 }
@@ -83,17 +86,21 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   for (let first = 0; first < options.images; first += imagesPerRecording) {
     const seed = options.seed + first / imagesPerRecording
     const count = Math.min(imagesPerRecording, options.images - first)
-    const folder = mkdtempSync(join(tmpdir(), "sealog-power-loss-"))
+    const folder = mkdtempSync(join(options.parent, "sealog-power-loss-"))
     const recording = yield* Recording.record({ folder, seed, writesPerClient, bug: options.bug })
     const found = yield* checkImages(recording, numbersBelow(count), { ...options, seed }, report)
     if (found === 0) rmSync(folder, { recursive: true })
+    if (options.isEnough?.(report) === true) break
   }
   return report
 })
 
 /** The images of one recording that was kept, or one of them. */
 export const again = Effect.fnUntraced(function* (
-  options: Options & { readonly folder: string; readonly image: number | undefined }
+  options: Pick<Options, "seed" | "say"> & {
+    readonly folder: string
+    readonly image: number | undefined
+  }
 ) {
   const { folder, image } = options
   const report = emptyReport()
@@ -108,7 +115,7 @@ const numbersBelow = (count: number) => Array.from({ length: count }, (_, number
 const checkImages = (
   recording: Recording.Recording,
   images: ReadonlyArray<number>,
-  { say, seed }: Pick<Options, "seed" | "say">,
+  { isEnough, say, seed }: Pick<Options, "seed" | "say" | "isEnough">,
   report: Report
 ) =>
   Effect.gen(function* () {
@@ -116,10 +123,12 @@ const checkImages = (
     let found = 0
     for (const image of images) {
       const findings = yield* checkImage({ recording, checker, seed, image }, report)
-      if (findings.length === 0) continue
-      found += 1
-      const command = `npm run -s power-loss -- --recording ${recording.folder}`
-      say(`${findings.join("; ")}\n  again: ${command} --seed ${seed} --image ${image}`)
+      if (findings.length > 0) {
+        found += 1
+        const command = `npm run -s power-loss -- --recording ${recording.folder}`
+        say(`${findings.join("; ")}\n  again: ${command} --seed ${seed} --image ${image}`)
+      }
+      if (isEnough?.(report) === true) break
     }
     return found
   }).pipe(Effect.scoped)

@@ -2,7 +2,7 @@
  * The process that checks images, and another one when it is gone: an image that makes native code
  * abort is a finding, not the end of the campaign.
  */
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, fork, type StdioOptions } from "node:child_process"
 import { join } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -16,6 +16,7 @@ export class CheckerGone extends Data.TaggedError("CheckerGone")<{ readonly how:
 
 const program = join(import.meta.dirname, "../../test/support/ProcessPowerLossCheck.ts")
 const answerMillisMax = 60_000
+const saidLengthMax = 1_000
 
 export interface Checker {
   readonly check: (request: Request) => Effect.Effect<Verdict, CheckerGone>
@@ -25,6 +26,8 @@ export interface Checker {
 export const make = (recording: Recording): Effect.Effect<Checker, never, Scope.Scope> =>
   Effect.gen(function* () {
     let child: ChildProcess | undefined
+    /** What it said last: how LMDB explains itself before it ends a process. */
+    let said = ""
     const stop = Effect.sync(() => {
       child?.kill("SIGKILL")
       child = undefined
@@ -33,7 +36,12 @@ export const make = (recording: Recording): Effect.Effect<Checker, never, Scope.
     const start = Effect.suspend(() => {
       if (child !== undefined) return Effect.succeed(child)
       const { directory, marksFile } = recording
-      const started = fork(program, [directory, marksFile], { stdio: ["ignore", 2, 2, "ipc"] })
+      const stdio: StdioOptions = ["ignore", "ignore", "pipe", "ipc"]
+      const started = fork(program, [directory, marksFile], { stdio })
+      said = ""
+      started.stderr?.setEncoding("utf8").on("data", (text) => {
+        said = `${said}${text}`.slice(-saidLengthMax)
+      })
       child = started
       return Effect.as(answerOf<"ready">(started), started)
     })
@@ -45,7 +53,10 @@ export const make = (recording: Recording): Effect.Effect<Checker, never, Scope.
           if (!checking.connected) return yield* new CheckerGone({ how: "after its last answer" })
           checking.send(request)
           return yield* answerOf<Verdict>(checking)
-        }).pipe(Effect.tapError(() => stop))
+        }).pipe(
+          Effect.tapError(() => stop),
+          Effect.mapError(({ how }) => new CheckerGone({ how: `${how} ${said.trim()}`.trim() }))
+        )
     }
   })
 

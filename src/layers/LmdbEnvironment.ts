@@ -4,9 +4,8 @@
  * Why it exists: every option below was measured or read in lmdb-js 3.5.6, and both environments must
  * have the same ones. What must never happen here: a value cache (`cache`), memory of somebody else in
  * a page (`noMemInit`), a key or value encoding of lmdb-js's own.
- * Proof: the contract suites of the stores, which run against it.
+ * Proof: `test/layers/LmdbEnvironment.test.ts`, and the contract suites of the stores.
  */
-import { closeSync, fsyncSync, openSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -14,6 +13,7 @@ import { type Database, open, type RootDatabase } from "lmdb"
 import * as Limits from "../domain/Limits.ts"
 import { DataDirectoryFailure } from "../domain/state/Errors.ts"
 import { sayOnce } from "./LmdbFailure.ts"
+import * as LmdbFile from "./LmdbFile.ts"
 import * as LmdbHeader from "./LmdbHeader.ts"
 
 /** Keys and values are bytes; keys are compared as unsigned bytes. */
@@ -38,8 +38,8 @@ export const acquire = <Name extends string>(
   options: Options<Name>
 ): Effect.Effect<LmdbEnvironment<Name>, DataDirectoryFailure, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.try({
-      try: () => openEnvironment(options),
+    Effect.tryPromise({
+      try: () => openWhole(options),
       catch: (cause) =>
         new DataDirectoryFailure({
           directory: options.directory,
@@ -73,9 +73,23 @@ export const sync = (root: RootDatabase<Uint8Array, Uint8Array>): Effect.Effect<
     }
   })
 
-function openEnvironment<Name extends string>(options: Options<Name>): LmdbEnvironment<Name> {
+async function openWhole<Name extends string>(
+  options: Options<Name>
+): Promise<LmdbEnvironment<Name>> {
   const path = join(options.directory, options.environment)
-  LmdbHeader.check(join(path, "data.mdb"))
+  await LmdbFile.ensure(path, (unfinished) => openAt(unfinished, options).root.close())
+  LmdbFile.requireNotEmpty(path)
+  LmdbHeader.check(LmdbFile.dataFileOf(path))
+  const environment = openAt(path, options)
+  // LMDB flushes its file, not the directory entries that lead to it.
+  for (const directory of [path, options.directory]) LmdbFile.syncDirectory(directory)
+  return environment
+}
+
+function openAt<Name extends string>(
+  path: string,
+  options: Pick<Options<Name>, "tables" | "mapSizeBytes">
+): LmdbEnvironment<Name> {
   const root = open<Uint8Array, Uint8Array>({
     path,
     noSubdir: false,
@@ -94,8 +108,6 @@ function openEnvironment<Name extends string>(options: Options<Name>): LmdbEnvir
       root.openDB<Uint8Array, Uint8Array>({ name, ...tableOptions })
     ])
   )
-  // LMDB flushes its file, not the directory entries that lead to it.
-  for (const directory of [path, options.directory]) syncDirectory(directory)
   return { root, tables: tables as Record<Name, TableDatabase> }
 }
 
@@ -106,12 +118,3 @@ const tableOptions = {
   noMemInit: false,
   compression: false
 } as const
-
-function syncDirectory(path: string): void {
-  const descriptor = openSync(path, "r")
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
-}

@@ -15,7 +15,7 @@ interface Replacement {
 const replacements: Readonly<Record<string, Replacement>> = {
   namesNotSynced: {
     of: /^node:fs$/,
-    importedBy: "LmdbEnvironment.ts",
+    importedBy: "LmdbFile.ts",
     by: "PowerLossPlantedFs.ts"
   },
   stateSplit: {
