@@ -80,6 +80,11 @@ export const stateWaitingBytesMax = 16 * mebibyte
 /** Free space below which no commit may be allowed to begin: 1,000 pages that it only copies. */
 export const freeBytesHaltMin = 8 * mebibyte
 
+// ── Between members ──────────────────────────────────────────────────────────────────────────────
+
+/** Bytes of a frame: an entry of the largest size, alone in its message, fits. */
+export const frameBytesMax = entryDataBytesMax + 64 * kibibyte
+
 invariant(keyBytesMax <= lmdbKeyBytesMax - 64, "a key and the store's prefix fit in an LMDB key")
 invariant(keyBytesMax <= 0xffff, "a key's length fits in 2 bytes")
 invariant(

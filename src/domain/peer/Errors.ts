@@ -1,0 +1,28 @@
+/** Why two nodes do not talk to each other. */
+import * as Schema from "effect/Schema"
+
+const sentences = {
+  protocolUnknown: "it speaks another version of the protocol; run releases that know each other",
+  otherCluster: "it belongs to another cluster; check the address, or the data directory",
+  otherGroup: "it belongs to another group",
+  notThatMember: "it is not the member it was taken for; check the addresses of the members",
+  notAMember: "it is no member; add it with `member add`, or stop it",
+  otherName: "its member id belongs to a node of another name; do not copy data directories",
+  otherIncarnation:
+    "its data directory is a new one; remove the member and add it again under its name",
+  diskRolledBack:
+    "its disk is an older copy of itself, which must not vote; remove the member, wipe its directory and add it again"
+} as const
+
+export type PeerRefusedReason = keyof typeof sentences
+
+/** A connection was refused, by this node or by the other one. `memberId` 0: it is not known. */
+export class PeerRefused extends Schema.TaggedError<PeerRefused>()("PeerRefused", {
+  reason: Schema.Literals(Object.keys(sentences) as ReadonlyArray<PeerRefusedReason>),
+  peer: Schema.String,
+  memberId: Schema.Int
+}) {
+  override get message() {
+    return `node ${this.peer} (member ${this.memberId}) is refused: ${sentences[this.reason]}`
+  }
+}

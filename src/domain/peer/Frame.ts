@@ -1,0 +1,87 @@
+/**
+ * Frames on a connection between two members: a length, a type, a body (SPEC §9).
+ *
+ * What must never happen here: memory taken for a length before it was checked, bytes of one frame read
+ * as another's, a frame copied that arrived in one piece. Proof: `Frame.test.ts`.
+ *
+ * Shape: `length(4) ‖ type(1) ‖ body`; the length is that of type and body.
+ */
+import * as Result from "effect/Result"
+import { asBuffer } from "../bytes/ByteReader.ts"
+import { Malformed } from "../bytes/Errors.ts"
+import * as Limits from "../Limits.ts"
+
+/** What the body is. The first frame each way is of the handshake. */
+export const types = { hello: 1, welcome: 2, refusal: 3, messages: 4 } as const
+export type FrameType = keyof typeof types
+
+export interface Frame {
+  readonly type: FrameType
+  readonly body: Buffer
+}
+
+/** Bytes before the body. */
+export const headerBytes = 5
+
+const names = new Map<number, FrameType>(
+  Object.entries(types).map(([name, code]) => [code, name as FrameType])
+)
+
+/** The header of a frame whose body is sent after it. */
+export function header(type: FrameType, bodyBytes: number): Buffer {
+  const bytes = Buffer.allocUnsafe(headerBytes)
+  bytes.writeUInt32BE(bodyBytes + 1, 0)
+  bytes.writeUInt8(types[type], 4)
+  return bytes
+}
+
+/** Mutable: one per connection and direction. After a failure the connection is of no more use. */
+export class FrameReader {
+  private readonly bytesMax: number
+  private chunks: Array<Buffer> = []
+  private buffered = 0
+
+  /** `bytesMax`: of type and body; before a peer is known, less is allowed than after. */
+  constructor({ bytesMax = Limits.frameBytesMax }: { readonly bytesMax?: number } = {}) {
+    this.bytesMax = bytesMax
+  }
+
+  /** The frames that these bytes complete; their bodies are views where no copy is needed. */
+  push(bytes: Uint8Array): Result.Result<ReadonlyArray<Frame>, Malformed> {
+    this.chunks.push(asBuffer(bytes))
+    this.buffered += bytes.length
+    const frames: Array<Frame> = []
+    while (this.buffered >= headerBytes) {
+      const head = this.peek(headerBytes)
+      const length = head.readUInt32BE(0)
+      if (length < 1 || length > this.bytesMax) return refused("outOfRange", 0)
+      const type = names.get(head[4]!)
+      if (type === undefined) return refused("unknownTag", 4)
+      if (this.buffered < 4 + length) break
+      frames.push({ type, body: this.take(4 + length).subarray(headerBytes) })
+    }
+    return Result.succeed(frames)
+  }
+
+  /** The first bytes, joined if they came in pieces. */
+  private peek(count: number): Buffer {
+    const first = this.chunks[0]!
+    if (first.length >= count) return first
+    this.chunks = [Buffer.concat(this.chunks)]
+    return this.chunks[0]!
+  }
+
+  private take(count: number): Buffer {
+    const [first] = this.chunks
+    const bytes = first !== undefined && first.length >= count ? first : Buffer.concat(this.chunks)
+    const rest = bytes.subarray(count)
+    if (bytes === first) this.chunks.shift()
+    else this.chunks = []
+    if (rest.length > 0) this.chunks.unshift(rest)
+    this.buffered -= count
+    return bytes.subarray(0, count)
+  }
+}
+
+const refused = (reason: Malformed["reason"], offset: number) =>
+  Result.fail(new Malformed({ format: "frame", reason, offset }))
