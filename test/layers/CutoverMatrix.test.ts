@@ -115,6 +115,22 @@ describe("a caller whose time is over", () => {
   }
 })
 
+describe("a user who is gone while the cutover drains", () => {
+  it.effect("is waited for all the same, because the write is in the log or will be", () =>
+    Effect.gen(function* () {
+      const disk = yield* Stages.phase1
+      const { caller, early, inNode, node } = yield* held(disk, Stages.draining)
+      yield* Fiber.interrupt(early!)
+      yield* inNode(assertHeld(Stages.draining))
+      expect(node.state()).toBe("Draining")
+      node.holds.release()
+      const { cutoverIndex } = yield* Fiber.join(caller)
+      expect(yield* inNode(Stages.markerIndexes)).toEqual([cutoverIndex])
+      expect(yield* inNode(get("early"))).toBe("1")
+    })
+  )
+})
+
 describe("a node that is stopped and started again", () => {
   for (const stage of Stages.stages) {
     it.effect(stage.name, () =>

@@ -37,21 +37,22 @@ export const eventsOf = (rule: Rules) => {
   const engine = engineEvents(rule, dispatch)
   return (world: World): ReadonlyArray<readonly [string, World]> =>
     [...userEvents(rule, world), ...callerEvents(rule, dispatch, world), ...engine(world)].flatMap(
-      ([name, next]) => (next === undefined ? [] : [[name, forgetful(next)] as const])
+      ([name, next]) => (next === undefined ? [] : [[name, forgetful(rule, next)] as const])
     )
 }
 
 /** Worlds that differ only in what matters to nobody any more are one. */
-function forgetful(world: World): World {
+function forgetful(rule: Rules, world: World): World {
   const { barrier, isCutOver, isFlagSet, machine, role, run, wrong } = world
   if (wrong !== undefined) return { ...start, wrong }
   if (Machine.isInFlight(machine)) return world
   const caller = world.caller === "waiting" ? "waiting" : "none"
   const ends = run === 0 ? 0 : world.ends
   const known = { runKey: 1, fate: "notProposed", caller, ends } as const
-  return role === "stopped"
-    ? { ...start, ...known, barrier, isCutOver, isFlagSet, machine, role, run }
-    : { ...world, ...known, ready: run === runsMax ? [] : world.ready }
+  if (role !== "stopped") return { ...world, ...known, ready: run === runsMax ? [] : world.ready }
+  const { key, log, starts, term } = world
+  const gone = { ...start, ...known, barrier, isCutOver, isFlagSet, machine, role, run }
+  return starts === rule.startsMax ? gone : { ...gone, key, log, starts, term }
 }
 
 type Event = readonly [string, World | undefined]
@@ -122,6 +123,8 @@ function checked(world: World): World {
   return isEarly ? { ...world, wrong: world.wrong ?? "opened early" } : world
 }
 
+const notLeader = new NotLeader({ leader: undefined })
+
 const userCount = ({ inbox, log, queue }: World): number =>
   queue.length + [...inbox, ...log].filter(({ kind }) => kind === "user").length
 
@@ -151,15 +154,13 @@ function userEvents(rule: Rules, world: World): ReadonlyArray<Event> {
 
 /** Callers, and the waits of the program. */
 function callerEvents(rule: Rules, dispatch: Dispatch, world: World): ReadonlyArray<Event> {
-  const decision = Preflight.decide(factsOf(world))
-  const mayAsk = decision._tag === "Ready" && world.ready.length < readyMax && world.run < runsMax
   const isDraining = world.machine._tag === "Draining"
   const mayTimeOut = Machine.mayBeInLog(world.machine) && world.caller === "waiting"
   const when = (condition: boolean, next: () => World): World | undefined =>
     condition ? next() : undefined
   const tell = (event: Machine.CutoverEvent) => dispatch(world, world.run, event)
   return [
-    ["ask", mayAsk ? { ...world, ready: [...world.ready, decision] } : undefined],
+    ["ask", asked(world)],
     beginning(dispatch, world),
     ["drained", when(isDraining && rule.isDrained(world.barrier), () => drained(dispatch, world))],
     ["drain times out", when(isDraining, () => tell({ _tag: "DrainTimedOut" }))],
@@ -171,6 +172,13 @@ function callerEvents(rule: Rules, dispatch: Dispatch, world: World): ReadonlyAr
     ],
     ["caller times out", when(mayTimeOut, () => tell({ _tag: "CallerTimedOut" }))]
   ]
+}
+
+function asked(world: World): World | undefined {
+  const mayAsk = world.ready.length < readyMax && world.run < runsMax && world.role === "leader"
+  if (!mayAsk || Machine.isInFlight(world.machine)) return undefined
+  const decision = Preflight.decide(factsOf(world))
+  return decision._tag === "Ready" ? { ...world, ready: [...world.ready, decision] } : undefined
 }
 
 function beginning(dispatch: Dispatch, world: World): Event {
@@ -199,7 +207,7 @@ const engineEvents =
   (rule: Rules, dispatch: Dispatch) =>
   (world: World): ReadonlyArray<Event> =>
     world.role === "stopped"
-      ? []
+      ? startEvents(rule, world)
       : [...localEvents(rule, dispatch, world), ...clusterEvents(rule, dispatch, world)]
 
 function localEvents(rule: Rules, dispatch: Dispatch, world: World): ReadonlyArray<Event> {
@@ -245,9 +253,8 @@ function accepted(rule: Rules, dispatch: Dispatch, world: World, entry: Entry): 
 function rejected(dispatch: Dispatch, world: World, entry: Entry): World {
   if (entry.kind === "user") return settled(world, entry.term)
   if (entry.kind !== "marker") return world
-  const rejection = new NotLeader({ leader: undefined })
   const told = entry.run === world.run ? { ...world, fate: "refused" as const } : world
-  return dispatch(told, entry.run, { _tag: "MarkerRefused", rejection })
+  return dispatch(told, entry.run, { _tag: "MarkerRefused", rejection: notLeader })
 }
 
 function acknowledged(dispatch: Dispatch, world: World, marker: Entry): World | undefined {
@@ -285,7 +292,8 @@ function applied(dispatch: Dispatch, world: World, entry: Entry): World {
 
 /** Whoever waits is told; users whose proposals are gone settle. */
 function stopped(rule: Rules, dispatch: Dispatch, world: World): World {
-  let next: World = { ...world, role: "stopped", queue: [], inbox: [], log: [] }
+  const log = world.log.map(unowned)
+  let next: World = { ...world, role: "stopped", queue: [], inbox: [], log }
   for (const term of world.queue) next = settled(next, term)
   for (const entry of [...world.inbox, ...world.log]) {
     if (entry.kind === "user") next = settled(next, entry.term)
@@ -294,6 +302,32 @@ function stopped(rule: Rules, dispatch: Dispatch, world: World): World {
   return rule.isDrained(next.barrier) && next.machine._tag === "Draining"
     ? drained(dispatch, next)
     : next
+}
+
+/** Nobody waits for it any more: its proposer was another opening. */
+const unowned = (entry: Entry): Entry => {
+  if (entry.kind === "marker") return { ...entry, run: 0, isAcknowledged: true }
+  return entry.kind === "user" ? { ...entry, term: 0 } : entry
+}
+
+/**
+ * SPEC §13: the flag is what the applied state says, and the state may be behind the log. What was
+ * not durable is gone: see `truncated`, which a follower may meet right away.
+ */
+function startEvents(rule: Rules, world: World): ReadonlyArray<Event> {
+  const { key, log, run, starts, term } = world
+  if (starts === rule.startsMax) return []
+  const barrier = Barrier.enterTerm(Barrier.initial, term as Term)
+  const ends = run === 0 ? 0 : 1
+  const known = { ...start, role: "follower", term, barrier, key, run, ends } as const
+  const begun: World = { ...known, starts: starts + 1, log }
+  // Applied once, so committed: of the last term, for nobody replaces it.
+  const marker: Entry = { kind: "marker", term: termsMax, key, run: 0, isAcknowledged: true }
+  const { isCutOver } = world
+  return [
+    ["starts", { ...begun, isCutOver, isFlagSet: isCutOver }],
+    ["starts behind the log", isCutOver ? { ...begun, log: [marker, ...log] } : undefined]
+  ]
 }
 
 function clusterEvents(rule: Rules, dispatch: Dispatch, world: World): ReadonlyArray<Event> {
@@ -330,7 +364,7 @@ const elected = (rule: Rules, world: World): World => {
   const term = world.term + 1
   return {
     ...world,
-    role: "unready",
+    role: rule.awaitsNoop ? "unready" : "leader",
     term,
     barrier: rule.enterTerm(world.barrier, term as Term),
     log: [...world.log, { kind: "noop", term }]

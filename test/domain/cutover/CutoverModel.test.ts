@@ -223,6 +223,10 @@ const bugs: Readonly<Record<string, readonly [broken: Partial<Rules>, wrong: str
     },
     "told who does not wait"
   ],
+  "takes users in before its noop is applied": [
+    { awaitsNoop: false, isGuarded: false, startsMax: 1 },
+    "plain above"
+  ],
   "does not wait for the drain": [
     { isDrained: ({ isClosed }) => isClosed, isGuarded: false },
     "plain above"
@@ -242,6 +246,13 @@ describe("the cutover and its world (SPEC §12)", () => {
     const { states, wrong } = search({ ...rules, isGuarded: false, usersMax: 1 })
     expect([...wrong]).toEqual([])
     expect(states).toBe(46_135)
+  }, 120_000)
+
+  it("holds every rule when the node stops and starts again, its state behind its log", () => {
+    const { events, states, wrong } = search({ ...rules, usersMax: 1, startsMax: 1 })
+    expect([...wrong]).toEqual([])
+    expect(states).toBe(59_365)
+    expect(events.get("starts behind the log")).toBeGreaterThan(0)
   }, 120_000)
 
   for (const [name, [broken, wrong]] of Object.entries(bugs)) {

@@ -21,7 +21,11 @@ export interface Rules {
   readonly isDrained: typeof Barrier.isDrained
   /** Does the append guard of SPEC §10 watch over user proposals? */
   readonly isGuarded: boolean
+  /** Does a leader take nothing in before its own noop is applied (SPEC §13)? */
+  readonly awaitsNoop: boolean
   readonly usersMax: number
+  /** How often a node that has stopped may start again. */
+  readonly startsMax: number
 }
 
 export const rules: Rules = {
@@ -30,7 +34,9 @@ export const rules: Rules = {
   enterTerm: Barrier.enterTerm,
   isDrained: Barrier.isDrained,
   isGuarded: true,
-  usersMax: 2
+  awaitsNoop: true,
+  usersMax: 2,
+  startsMax: 0
 }
 
 /** Before and after the one rotation there may be. */
@@ -66,6 +72,8 @@ export interface World {
   readonly log: ReadonlyArray<Entry>
   readonly key: Key
   readonly isCutOver: boolean
+  /** How often the node has been started again. */
+  readonly starts: number
   /** Callers that have passed the preflight. */
   readonly ready: ReadonlyArray<Preflight.Ready>
   /** Runs begun so far; the newest one, its caller, its marker, and how often it has ended. */
@@ -89,6 +97,7 @@ export const start: World = {
   log: [],
   key: 1,
   isCutOver: false,
+  starts: 0,
   ready: [],
   run: 0,
   runKey: 1,
@@ -128,15 +137,12 @@ export const factsOf = (world: World): Preflight.Facts => ({
 export const markerCounts = ({ isCutOver, log }: World): boolean =>
   isCutOver || log.some(({ kind }) => kind === "marker")
 
-export const intakeOf = ({ role, term }: World): Preflight.Facts["intake"] => {
-  switch (role) {
-    case "leader":
-      return { _tag: "Open", term: term as Term }
-    case "unready":
-      return { _tag: "Shut", reason: new LeaderNotReady({ awaits: "noop" }) }
-    case "follower":
-      return { _tag: "Shut", reason: new NotLeader({ leader: undefined }) }
-    case "stopped":
-      return { _tag: "Shut", reason: new NodeStopped({ reason: "a test" }) }
-  }
-}
+export const intakeOf = ({ role, term }: World): Preflight.Facts["intake"] =>
+  role === "leader" ? { _tag: "Open", term: term as Term } : shut[role]
+
+/** Made once: an error takes longer than everything else in a step. */
+const shut = {
+  unready: { _tag: "Shut", reason: new LeaderNotReady({ awaits: "noop" }) },
+  follower: { _tag: "Shut", reason: new NotLeader({ leader: undefined }) },
+  stopped: { _tag: "Shut", reason: new NodeStopped({ reason: "a test" }) }
+} as const
