@@ -141,16 +141,19 @@ export interface ServeOptions {
   readonly nodeName: string
   readonly kekFile?: string
   readonly listen?: string
+  /** None if left out: 64 MiB more to write for every node of a test. */
+  readonly ballastBytes?: number
   /** Further arguments of `serve`. */
   readonly flags?: ReadonlyArray<string>
   readonly launch?: Launch
 }
 
 export const serveArguments = (options: ServeOptions): ReadonlyArray<string> => {
-  const { directory, flags = [], kekFile, listen = "127.0.0.1:0", nodeName } = options
+  const { ballastBytes = 0, directory, flags = [], kekFile, nodeName } = options
   return [
     "serve",
-    ...["--data-dir", directory, "--name", nodeName, "--listen", listen],
+    ...["--data-dir", directory, "--name", nodeName],
+    ...["--listen", options.listen ?? "127.0.0.1:0", "--ballast-bytes", `${ballastBytes}`],
     ...(kekFile === undefined ? [] : ["--kek-file", kekFile]),
     ...flags
   ]

@@ -4,6 +4,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import { type LogIndex, NodeName } from "../domain/Ids.ts"
+import * as Limits from "../domain/Limits.ts"
 
 const endpointFlag = (name: string, portMin: number) =>
   Flag.String(name).pipe(
@@ -26,6 +27,16 @@ export const listen = endpointFlag("listen", 0).pipe(
 export const metricsListen = endpointFlag("metrics-listen", 0).pipe(
   Flag.withDescription("Loopback address for /metrics and /healthz; without it neither is served"),
   Flag.optional
+)
+
+export const ballastBytes = Flag.Int("ballast-bytes").pipe(
+  Flag.withMetavar("BYTES"),
+  Flag.filter(
+    (bytes) => bytes >= 0,
+    () => "Expected a number of bytes, 0 for none"
+  ),
+  Flag.withDescription("Size of the file BALLAST, to be deleted when the disk is full; 0 for none"),
+  Flag.withDefault(64 * Limits.mebibyte)
 )
 
 export const dataDirectory = Flag.String("data-dir").pipe(

@@ -19,6 +19,7 @@ import type { NodeName } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 import { Telemetry } from "../services/Telemetry.ts"
+import * as Ballast from "./Ballast.ts"
 import { NodeHalted, TwoKekSources } from "./CommandFailure.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
@@ -38,6 +39,7 @@ interface ServeOptions {
   readonly metricsListen: Endpoint.Endpoint | undefined
   readonly kekFile: string | undefined
   readonly kekVariable: string | undefined
+  readonly ballastBytes: number
   readonly logFormat: LogOutput.LogFormat
 }
 
@@ -82,6 +84,8 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
   const watched = metrics === undefined ? {} : { metrics: Endpoint.format(metrics.address) }
   yield* CommandOutput.line(JSON.stringify({ ready: true, listen: bound, ...watched }))
   yield* serves
+  const ballast = Ballast.layer({ directory, bytes: options.ballastBytes })
+  yield* Layer.build(ballast).pipe(Effect.provideContext(node))
   return yield* Context.get(node, RaftEngine).stopped.pipe(
     Effect.mapError((cause) => new NodeHalted({ cause }))
   )
@@ -111,6 +115,7 @@ export const command = Command.make(
       Flag.withDescription("Environment variable with the KEK in base64; for tests and CI only"),
       Flag.optional
     ),
+    ballastBytes: CommandFlags.ballastBytes,
     logFormat: Flag.Literals("log-format", ["text", "json"]).pipe(
       Flag.withDescription("Form of the log on stderr: logfmt text, or a line of JSON"),
       Flag.withDefault("text")

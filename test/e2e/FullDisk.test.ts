@@ -3,12 +3,13 @@
  * refused, reads go on, and whatever happens the process never dies by a signal: that would be LMDB
  * on a full disk. Nothing that was acknowledged is lost.
  */
-import { closeSync, openSync, rmSync, statfsSync, writeSync } from "node:fs"
+import { closeSync, existsSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { serveArguments } from "../../scripts/demo/NodeProcess.ts"
 import * as Limits from "../../src/domain/Limits.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
@@ -37,6 +38,8 @@ const fillTo = (path: string, leftBytes: number): void => {
     closeSync(file)
   }
 }
+
+const nextTurn = Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
 const unfill = (path: string): void => rmSync(join(path, "filler"))
 
@@ -179,6 +182,34 @@ describe("sealog serve on a disk that fills up", () => {
       const again = yield* serve(options)
       const reader = yield* RpcClientSocket.connect(again.endpoint)
       assert.strictEqual((yield* Effect.flip(reader.put("k", Buffer.alloc(1))))._tag, "SpaceLow")
+      assert.strictEqual((yield* stop(again, "SIGTERM")).code, 0)
+    })
+  )
+
+  it.live("that is full to the last byte is read again once its ballast is deleted", (context) =>
+    Effect.gen(function* () {
+      const disk = yield* onDisk(384)
+      if (typeof disk === "string") return context.skip(`no tmpfs here, reason: ${disk}`)
+      const { options, path } = disk
+      const ballast = join(options.directory, "BALLAST")
+      const ballastBytes = 64 * Limits.mebibyte
+      const node = yield* serve({ ...options, ballastBytes })
+      const client = yield* RpcClientSocket.connect(node.endpoint)
+      yield* client.put("k", "v")
+      const isWhole = () => existsSync(ballast) && statSync(ballast).size === ballastBytes
+      while (!isWhole()) yield* nextTurn
+      assert.strictEqual((yield* stop(node, "SIGTERM")).code, 0)
+
+      fillTo(path, 0)
+      const refused = yield* Process.sealog(...serveArguments(options))
+      assertRefused(refused, /data directory \S+ cannot be used .*full/)
+      rmSync(ballast)
+      const again = yield* serve(options)
+      const reader = yield* RpcClientSocket.connect(again.endpoint)
+      assert.strictEqual(Buffer.from((yield* reader.get("k"))!.value).toString(), "v")
+      assert.strictEqual((yield* Effect.flip(reader.put("k", "w")))._tag, "SpaceLow")
+      unfill(path)
+      yield* reader.put("k", "w")
       assert.strictEqual((yield* stop(again, "SIGTERM")).code, 0)
     })
   )
