@@ -15,12 +15,17 @@ import * as Patience from "./Patience.ts"
 const make = Effect.gen(function* () {
   const store = yield* KvStore
   const { duringCutover: patiently } = yield* Patience.make
+  /** Hands on whatever it is given. */
+  const patient =
+    <Given extends ReadonlyArray<unknown>, A, E>(call: (...given: Given) => Effect.Effect<A, E>) =>
+    (...given: Given) =>
+      patiently(call(...given))
   return KvStore.of({
-    put: (key, value) => patiently(store.put(key, value)),
-    delete: (key) => patiently(store.delete(key)),
-    get: (key, options) => patiently(store.get(key, options)),
-    range: (options) => patiently(store.range(options)),
-    txn: (options) => patiently(store.txn(options))
+    put: patient(store.put),
+    delete: patient(store.delete),
+    get: patient(store.get),
+    range: patient(store.range),
+    txn: patient(store.txn)
   })
 })
 

@@ -195,7 +195,7 @@ const spoilings: ReadonlyArray<Spoiling> = [
     phase: 2,
     spoil: (directory) =>
       falsifySidecar(directory, (body) =>
-        body.writeUInt32BE(body.readUInt32BE(activeRaftAt) ^ 1, activeRaftAt)
+        body.writeUInt32BE((body.readUInt32BE(activeRaftAt) ^ 1) >>> 0, activeRaftAt)
       ),
     says: /contradicts itself \(activeKeyMissing, key \d+\)/
   },

@@ -54,6 +54,8 @@ const samples = [
   new Kv.AnswerTooLarge({ bytesMax: 1 }),
   new Kv.KeyRepeated({}),
   new Kv.RangeLimitOutOfRange({ limit: 0, limitMax: 10 }),
+  new Kv.ExportInvalid({ line: 3, reason: "malformed" }),
+  new Kv.TxnDescriptionInvalid({ path: "compares[0]", reason: "it names no operator" }),
   new Kv.ValueCorrupted({ groupId: 0, revision: 5, reason: "notSealed" }),
   new Session.SessionUnknown({ sessionId: "0a" }),
   new Session.SequenceForgotten({ sessionId: "0a", sequence: 3, floor: 4 }),
