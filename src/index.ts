@@ -113,7 +113,6 @@ export {
 } from "./domain/engine/Errors.ts"
 /** Of what is asked of the store; nothing was proposed. */
 export {
-  AnswerTooLarge,
   KeyEmpty,
   type KeyRefusal,
   KeyRepeated,
@@ -123,6 +122,7 @@ export {
   type RangeRefusal,
   RequestTooLarge,
   TooManyOperations,
+  TxnReadTooLarge,
   type TxnRefusal,
   ValueCorrupted,
   ValueTooLarge

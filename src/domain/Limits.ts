@@ -23,8 +23,9 @@ export const transactionOperationsMax = 128
 /** Entries one range answers; the rest is asked for with the continuation. */
 export const rangeEntriesMax = 10_000
 /**
- * Bytes of keys and values in one answer: a range stops before it passes this, a transaction that
- * would is refused. How it relates to a message on the wire is asserted in `api/SealogApi`.
+ * Bytes of keys and values in one answer, and opened for one request: a range stops before it passes
+ * this, a transaction that would is refused. How it relates to a message on the wire is asserted in
+ * `api/SealogApi`.
  */
 export const answerBytesMax = 4 * mebibyte
 /** Bytes of a key that LMDB accepts with the page sizes in use. */

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import { invariant } from "../domain/Invariant.ts"
 import * as Command from "../domain/kv/Command.ts"
-import { AnswerTooLarge } from "../domain/kv/Errors.ts"
+import { TxnReadTooLarge } from "../domain/kv/Errors.ts"
 import * as KvResult from "../domain/kv/Result.ts"
 import * as Txn from "../domain/kv/Txn.ts"
 import * as Limits from "../domain/Limits.ts"
@@ -78,9 +78,9 @@ function pageOf(result: KvResult.KvResult): RangePage {
 
 function doneOf(
   result: KvResult.KvResult
-): Effect.Effect<Omit<KvResult.TxnDone, "_tag">, AnswerTooLarge> {
-  if (result._tag === "AnswerTooLarge") {
-    return Effect.fail(new AnswerTooLarge({ bytesMax: Limits.answerBytesMax }))
+): Effect.Effect<Omit<KvResult.TxnDone, "_tag">, TxnReadTooLarge> {
+  if (result._tag === "TxnReadTooLarge") {
+    return Effect.fail(new TxnReadTooLarge({ bytesMax: Limits.answerBytesMax }))
   }
   invariant(result._tag === "TxnDone", "a transaction answers that it is done")
   const { results, revision, succeeded } = result

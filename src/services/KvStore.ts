@@ -66,13 +66,13 @@ export class KvStore extends Context.Service<
     ) => Effect.Effect<RangePage, KvReadFailure | KvErrors.RangeRefusal>
     /**
      * Compares, then one of two branches, as one request with at most one revision. One that only
-     * reads is not proposed. `AnswerTooLarge`: its gets found too much, and nothing was changed.
+     * reads is not proposed. `TxnReadTooLarge`: it would open too many values; nothing was changed.
      */
     readonly txn: (
       options: TxnOptions
     ) => Effect.Effect<
       Omit<KvResult.TxnDone, "_tag">,
-      KvReadFailure | KvErrors.TxnRefusal | KvErrors.AnswerTooLarge
+      KvReadFailure | KvErrors.TxnRefusal | KvErrors.TxnReadTooLarge
     >
   }
 >()("sealog/KvStore") {}

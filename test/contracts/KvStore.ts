@@ -182,9 +182,9 @@ export function describeKvStore<E>(
           doing(...keys.map((key): Operation => ({ _tag: "Get", key: bytes(key) })))
         assert.lengthOf((yield* store.txn(gets("e", "f", "g", "h"))).results, 4)
         const tooMuch = yield* Effect.flip(store.txn(gets("a", "b", "c", "d")))
-        assert.strictEqual(tooMuch._tag, "AnswerTooLarge")
+        assert.strictEqual(tooMuch._tag, "TxnReadTooLarge")
         const changing = doing(put("new", bytes("1")), ...gets("a", "b", "c", "d").onSuccess)
-        assert.strictEqual((yield* Effect.flip(store.txn(changing)))._tag, "AnswerTooLarge")
+        assert.strictEqual((yield* Effect.flip(store.txn(changing)))._tag, "TxnReadTooLarge")
         assert.isUndefined(yield* store.get(bytes("new")))
       }))
 

@@ -21,7 +21,7 @@ export const TxnFailure = Schema.Union([
   Kv.TooManyOperations,
   Kv.KeyRepeated,
   Kv.RequestTooLarge,
-  Kv.AnswerTooLarge,
+  Kv.TxnReadTooLarge,
   Kv.ValueCorrupted
 ])
 

@@ -20,6 +20,7 @@ import * as Value from "../kv/Value.ts"
 import * as Limits from "../Limits.ts"
 import type {
   KeyedValue,
+  KeyRevisions,
   RangePage,
   RangeQuery,
   StoredValue,
@@ -45,6 +46,7 @@ export const reader = (state: StateReader, reading: Reading): ValueReader => ({
     const stored = state.get("kv", key)
     return stored === undefined ? undefined : open(stored, key, reading)
   },
+  revisionsOf: (key) => revisionsIn(state.get("kv", key), reading),
   range: (query) => rangeOf(state, reading, query)
 })
 
@@ -76,6 +78,10 @@ export class SealedValueStore implements ValueStore {
   get(key: Uint8Array): StoredValue | undefined {
     const stored = this.transaction.get("kv", key)
     return stored === undefined ? undefined : open(stored, key, this.reading)
+  }
+
+  revisionsOf(key: Uint8Array): KeyRevisions | undefined {
+    return revisionsIn(this.transaction.get("kv", key), this.reading)
   }
 
   range(query: RangeQuery): RangePage {
@@ -159,6 +165,15 @@ function rangeOf(state: StateReader, reading: Reading, query: RangeQuery): Range
 /** By the header alone: nothing is opened to find out that it does not fit. */
 const plainBytesOf = ({ bytes, isSealed }: Value.Value): number =>
   isSealed ? Math.max(0, bytes.length - Envelope.overheadBytes) : bytes.length
+
+function revisionsIn(
+  stored: Uint8Array | undefined,
+  { groupId }: Reading
+): KeyRevisions | undefined {
+  if (stored === undefined) return undefined
+  const { createRevision, revision } = headerOf(stored, groupId)
+  return { createRevision, revision }
+}
 
 function headerOf(stored: Uint8Array, groupId: GroupId): Value.Value {
   const value = Value.decode(stored)

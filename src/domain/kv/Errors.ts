@@ -66,14 +66,14 @@ export class RangeLimitOutOfRange extends Schema.TaggedError<RangeLimitOutOfRang
 }
 
 /**
- * What the gets of a transaction found passes `Limits.answerBytesMax`; nothing was changed. Ranges
- * stop before that instead.
+ * The values that a transaction gets and compares pass `Limits.answerBytesMax`; nothing was changed.
+ * Ranges stop before that instead.
  */
-export class AnswerTooLarge extends Schema.TaggedError<AnswerTooLarge>()("AnswerTooLarge", {
+export class TxnReadTooLarge extends Schema.TaggedError<TxnReadTooLarge>()("TxnReadTooLarge", {
   bytesMax: Schema.Int
 }) {
   override get message() {
-    return `the values that the transaction reads have more than ${this.bytesMax} bytes together, nothing was changed; read them one by one, or with a range`
+    return `the values that the transaction gets and compares have more than ${this.bytesMax} bytes together, nothing was changed; compare revisions instead, and read large values one by one`
   }
 }
 

@@ -8,7 +8,7 @@
 import * as Outcome from "effect/Result"
 import { invariant } from "../Invariant.ts"
 import * as Limits from "../Limits.ts"
-import type { ValueReader, ValueStore } from "../machine/ValueStore.ts"
+import type { KeyRevisions, StoredValue, ValueReader, ValueStore } from "../machine/ValueStore.ts"
 import * as Command from "./Command.ts"
 import type * as KvResult from "./Result.ts"
 import { encode } from "./Result.ts"
@@ -53,24 +53,25 @@ function answer(command: Command.Get | Command.Range, store: ValueReader): KvRes
   return { _tag: "Entries", revision: store.revision, ...page }
 }
 
-function get(key: Uint8Array, store: ValueReader): KvResult.KeyResult {
+function get(key: Uint8Array, store: Pick<ValueReader, "get">): KvResult.KeyResult {
   const found = store.get(key)
   return found === undefined ? { _tag: "NotFound" } : { _tag: "Found", found }
 }
 
 /**
  * Everything is read before anything is changed, so that nothing depends on the order within a
- * branch, and a transaction that is refused for its answer has changed nothing.
+ * branch, and a transaction that is refused for what it reads has changed nothing.
  */
 function transact(
   txn: Txn,
   store: ValueReader,
   change: (operation: Operation) => boolean
 ): KvResult.KvResult {
-  const succeeded = txn.compares.every((compare) => holds(compare, store))
+  const reads = new TxnReads(store)
+  const succeeded = txn.compares.every((compare) => !reads.isTooLarge && holds(compare, reads))
   const branch = succeeded ? txn.onSuccess : txn.onFailure
-  const read = readAll(branch, store)
-  if (read === undefined) return { _tag: "AnswerTooLarge" }
+  const read = readAll(branch, reads)
+  if (reads.isTooLarge) return { _tag: "TxnReadTooLarge" }
   const changed = branch.map(change)
   const { revision } = store
   const results = branch.map(({ _tag }, at): KvResult.KeyResult => {
@@ -81,21 +82,36 @@ function transact(
   return { _tag: "TxnDone", succeeded, revision, results }
 }
 
-/** What the gets of a branch find, at their places; `undefined` if it is more than an answer holds. */
-function readAll(
-  branch: ReadonlyArray<Operation>,
-  store: ValueReader
-): ReadonlyArray<KvResult.KeyResult | undefined> | undefined {
-  const read: Array<KvResult.KeyResult | undefined> = []
-  let bytes = 0
-  for (const { _tag, key } of branch) {
-    const result = _tag === "Get" ? get(key, store) : undefined
-    if (result?._tag === "Found") bytes += key.length + result.found.value.length
-    if (bytes > Limits.answerBytesMax) return undefined
-    read.push(result)
+/** Counts the values that a transaction opens: its answer, and the time it takes, are bounded. */
+class TxnReads implements Pick<ValueReader, "get" | "revisionsOf"> {
+  private readonly store: ValueReader
+  private bytes = 0
+
+  constructor(store: ValueReader) {
+    this.store = store
   }
-  return read
+
+  get isTooLarge(): boolean {
+    return this.bytes > Limits.answerBytesMax
+  }
+
+  get(key: Uint8Array): StoredValue | undefined {
+    const found = this.store.get(key)
+    if (found !== undefined) this.bytes += key.length + found.value.length
+    return found
+  }
+
+  revisionsOf(key: Uint8Array): KeyRevisions | undefined {
+    return this.store.revisionsOf(key)
+  }
 }
+
+/** What the gets of a branch find, at their places; stops where it is too much. */
+const readAll = (
+  branch: ReadonlyArray<Operation>,
+  reads: TxnReads
+): ReadonlyArray<KvResult.KeyResult | undefined> =>
+  branch.map(({ _tag, key }) => (_tag === "Get" && !reads.isTooLarge ? get(key, reads) : undefined))
 
 /** Has it changed anything? */
 function change(operation: Operation, store: ValueStore): boolean {
@@ -111,16 +127,20 @@ function change(operation: Operation, store: ValueStore): boolean {
 }
 
 /** A key that is not there has revision 0, and no value: that differs from every one. */
-function holds(compare: Compare, store: ValueReader): boolean {
-  const found = store.get(compare.key)
-  switch (compare._tag) {
+function holds(compare: Compare, reads: TxnReads): boolean {
+  const { _tag, key } = compare
+  switch (_tag) {
     case "Exists":
-      return (found !== undefined) === compare.exists
-    case "Revision":
-      return isOrdered((found?.revision ?? 0) - compare.revision, compare.operator)
-    case "Value":
+      return (reads.revisionsOf(key) !== undefined) === compare.exists
+    case "Revision": {
+      const revision = reads.revisionsOf(key)?.revision ?? 0
+      return isOrdered(revision - compare.revision, compare.operator)
+    }
+    case "Value": {
+      const found = reads.get(key)
       if (found === undefined) return compare.operator === "notEqual"
       return isOrdered(Buffer.compare(found.value, compare.value), compare.operator)
+    }
   }
 }
 

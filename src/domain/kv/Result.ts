@@ -9,7 +9,7 @@
  * - 5 entries of a range: `revision(8) ‖ isComplete(1) ‖ count(4)`, then `keyLength(2) ‖ key ‖
  *   revision(8) ‖ createRevision(8) ‖ length(4) ‖ value` each
  * - 6 txn: `succeeded(1) ‖ revision(8) ‖ count(1)`, then `length(4) ‖ result` each, of tags 1 to 4
- * - 7 answer too large
+ * - 7 a transaction that reads too much
  */
 import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
@@ -49,8 +49,8 @@ export type KvResult =
   | KeyResult
   | Entries
   | TxnDone
-  /** A transaction whose gets found more than an answer holds. It has changed nothing. */
-  | { readonly _tag: "AnswerTooLarge" }
+  /** A transaction that gets and compares more than it may. It has changed nothing. */
+  | { readonly _tag: "TxnReadTooLarge" }
 
 const tags = {
   Written: 1,
@@ -59,7 +59,7 @@ const tags = {
   NotFound: 4,
   Entries: 5,
   TxnDone: 6,
-  AnswerTooLarge: 7
+  TxnReadTooLarge: 7
 } as const
 /** Bytes of an entry of a range beside its key and value. */
 const entryOverheadBytes = 22
@@ -79,9 +79,9 @@ export function decode(bytes: Uint8Array): Decoded<KvResult> {
       return reader.end(readEntries(reader))
     case tags.TxnDone:
       return reader.end(readTxnDone(reader))
-    case tags.AnswerTooLarge:
+    case tags.TxnReadTooLarge:
       reader.u8()
-      return reader.end({ _tag: "AnswerTooLarge" })
+      return reader.end({ _tag: "TxnReadTooLarge" })
     default:
       return reader.end(readKeyResult(reader, reader.remaining))
   }
@@ -96,7 +96,7 @@ function bytesOf(result: KvResult): number {
     case "Found":
       return 17 + result.found.value.length
     case "NotFound":
-    case "AnswerTooLarge":
+    case "TxnReadTooLarge":
       return 1
     case "Entries":
       return result.entries.reduce(
@@ -121,7 +121,7 @@ function write(writer: ByteWriter, result: KvResult): void {
       writeRevisions(writer, result.found).bytes(result.found.value)
       return
     case "NotFound":
-    case "AnswerTooLarge":
+    case "TxnReadTooLarge":
       return
     case "Entries":
       writer.u64(result.revision).u8(result.isComplete ? 1 : 0)

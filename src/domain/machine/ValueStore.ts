@@ -8,12 +8,15 @@
  */
 import type { Revision } from "../Ids.ts"
 
-export interface StoredValue {
-  readonly value: Uint8Array
+export interface KeyRevisions {
   /** Of the last mutating request that wrote this key. */
   readonly revision: Revision
   /** Of the mutating request that created it. */
   readonly createRevision: Revision
+}
+
+export interface StoredValue extends KeyRevisions {
+  readonly value: Uint8Array
 }
 
 export interface KeyedValue extends StoredValue {
@@ -41,6 +44,8 @@ export interface ValueReader {
   readonly revision: Revision
   /** Throws `ValueCorrupted` if the stored bytes do not open. */
   readonly get: (key: Uint8Array) => StoredValue | undefined
+  /** Without opening the value. Throws `ValueCorrupted` if its header is none. */
+  readonly revisionsOf: (key: Uint8Array) => KeyRevisions | undefined
   /** As much from the start as the limits allow; opens nothing else. Throws `ValueCorrupted`. */
   readonly range: (query: RangeQuery) => RangePage
 }

@@ -8,7 +8,7 @@ import * as Command from "../../../src/domain/kv/Command.ts"
 import * as KvMachine from "../../../src/domain/kv/KvMachine.ts"
 import * as KvResult from "../../../src/domain/kv/Result.ts"
 import * as Span from "../../../src/domain/kv/Span.ts"
-import type { Operation } from "../../../src/domain/kv/Txn.ts"
+import type { Compare, Operation } from "../../../src/domain/kv/Txn.ts"
 import * as Value from "../../../src/domain/kv/Value.ts"
 import * as Limits from "../../../src/domain/Limits.ts"
 import { Counters } from "../../../src/domain/telemetry/Counters.ts"
@@ -166,15 +166,29 @@ for (const { name, plainUntil } of stores) {
       expect(exact.entries).toHaveLength(4)
     })
 
-    it("a transaction that would answer too much changes nothing", () => {
+    it("a transaction that would read too much changes nothing", () => {
       const real = machine({ plainUntil })
       const value = Buffer.alloc(Limits.valueBytesMax)
       for (const key of ["a", "b", "c", "d"]) real.apply(put(key, value))
       const gets = ["a", "b", "c", "d"].map(get)
-      expect(real.apply(txn(put("new", "1"), ...gets))).toEqual({ _tag: "AnswerTooLarge" })
-      expect(real.read(txn(...gets))).toEqual({ _tag: "AnswerTooLarge" })
+      expect(real.apply(txn(put("new", "1"), ...gets))).toEqual({ _tag: "TxnReadTooLarge" })
+      expect(real.read(txn(...gets))).toEqual({ _tag: "TxnReadTooLarge" })
       expect(real.read({ _tag: "Get", key: text("new") })).toEqual({ _tag: "NotFound" })
       expect(real.read(txn(...gets.slice(1)))).toMatchObject({ _tag: "TxnDone", revision: 4 })
+
+      const comparing = (count: number, compare: Compare) => {
+        const compares = Array.from({ length: count }, () => compare)
+        return real.apply({ ...txn(put("new", "1")), compares })
+      }
+      const key = text("a")
+      const operator = "greater"
+      const large: Compare = { _tag: "Value", key, operator, value: text("") }
+      expect(comparing(4, large)).toEqual({ _tag: "TxnReadTooLarge" })
+      const differs: Compare = { ...large, value: text("z") }
+      expect(comparing(4, differs), "ends at the first").toMatchObject({ succeeded: false })
+      expect(real.read({ _tag: "Get", key: text("new") })).toEqual({ _tag: "NotFound" })
+      const isThere: Compare = { _tag: "Exists", key, exists: true }
+      expect(comparing(128, isThere)).toMatchObject({ _tag: "TxnDone", succeeded: true })
     })
   })
 }

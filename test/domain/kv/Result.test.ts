@@ -34,7 +34,7 @@ const golden: ReadonlyArray<readonly [KvResult.KvResult, Buffer]> = [
     hex(`05 0000000000000a0b 00 00000001
       0001 6b 0000000000000009 0000000000000005 00000001 76`)
   ],
-  [{ _tag: "AnswerTooLarge" }, hex("07")],
+  [{ _tag: "TxnReadTooLarge" }, hex("07")],
   [
     {
       _tag: "TxnDone",
