@@ -86,9 +86,13 @@ export {
   Term,
   WriterId
 } from "./domain/Ids.ts"
+/** Names a client session and its writes: 32 hex digits that you draw, and a counter. */
+export { SessionId, type SessionSequence } from "./domain/log/Request.ts"
 
 // ── Why it did not work: rejections, after which you can act ─────────────────────────────────────
 
+/** Of sessions, by which a repeated write is applied once. */
+export type { SessionRefusal } from "./domain/apply/Outcome.ts"
 /** Of the encryption administration, and of keys. */
 export {
   CapabilityCheckFailed,
@@ -127,6 +131,7 @@ export {
   ValueCorrupted,
   ValueTooLarge
 } from "./domain/kv/Errors.ts"
+export { SequenceForgotten, SessionUnknown, TooManySessions } from "./domain/session/Errors.ts"
 export type { ProposeFailure } from "./services/Coordinator.ts"
 export type { ProposeRejection, ReadRejection } from "./services/RaftEngine.ts"
 

@@ -7,9 +7,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { SessionRefusal } from "../domain/apply/Outcome.ts"
 import { ProposalTimedOut } from "../domain/engine/Errors.ts"
 import { RequestTooLarge, ValueCorrupted } from "../domain/kv/Errors.ts"
 import * as Limits from "../domain/Limits.ts"
+import type { SessionSequence } from "../domain/log/Request.ts"
 import { Applier } from "../services/Applier.ts"
 import { Coordinator } from "../services/Coordinator.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
@@ -33,9 +35,13 @@ export const makeImpatient = Effect.gen(function* () {
 
   return {
     propose: (request: Uint8Array): Effect.Effect<Uint8Array, ReplicaWriteFailure> =>
-      request.length > Limits.requestBytesMax
-        ? Effect.fail(tooLarge(request))
-        : coordinator.propose(request),
+      unlessTooLarge(request, () => coordinator.propose(request)),
+    proposeOnce: (
+      request: Uint8Array,
+      write: SessionSequence
+    ): Effect.Effect<Uint8Array, ReplicaWriteFailure | SessionRefusal> =>
+      unlessTooLarge(request, () => coordinator.proposeOnce(request, write)),
+    openSession: coordinator.openSession,
     read: (
       query: Uint8Array,
       options?: { readonly stale?: boolean | undefined }
@@ -46,8 +52,13 @@ export const makeImpatient = Effect.gen(function* () {
   }
 })
 
-const tooLarge = ({ length }: Uint8Array) =>
-  new RequestTooLarge({ bytes: length, bytesMax: Limits.requestBytesMax })
+const unlessTooLarge = <A, E>(
+  { length }: Uint8Array,
+  propose: () => Effect.Effect<A, E>
+): Effect.Effect<A, E | RequestTooLarge> =>
+  length > Limits.requestBytesMax
+    ? Effect.fail(new RequestTooLarge({ bytes: length, bytesMax: Limits.requestBytesMax }))
+    : propose()
 
 /** A damaged value is the reader's to know, and the node goes on; any other throw is a bug. */
 function answerOf(read: () => Uint8Array): Effect.Effect<Uint8Array, ValueCorrupted> {
@@ -59,10 +70,12 @@ function answerOf(read: () => Uint8Array): Effect.Effect<Uint8Array, ValueCorrup
 }
 
 const make = Effect.gen(function* () {
-  const { caughtUp, propose, read, stopped } = yield* makeImpatient
+  const { caughtUp, openSession, propose, proposeOnce, read, stopped } = yield* makeImpatient
   const { duringCutover: patiently } = yield* Patience.make
   return Replica.of({
     propose: (request) => patiently(propose(request)),
+    proposeOnce: (request, write) => patiently(proposeOnce(request, write)),
+    openSession: (sessionId) => patiently(openSession(sessionId)),
     read: (query, options) => patiently(read(query, options)),
     caughtUp: patiently(caughtUp),
     stopped

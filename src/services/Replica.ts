@@ -8,8 +8,11 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { SessionRefusal } from "../domain/apply/Outcome.ts"
 import type { ProposalTimedOut } from "../domain/engine/Errors.ts"
 import type { RequestTooLarge, ValueCorrupted } from "../domain/kv/Errors.ts"
+import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
+import type { TooManySessions } from "../domain/session/Errors.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 import type { EngineFailure } from "./EngineFailure.ts"
 import type { ReadRejection } from "./RaftEngine.ts"
@@ -28,6 +31,18 @@ export class Replica extends Context.Service<
      * `proposalTimeoutMillis`. Interrupting it before the request is in a batch takes it back.
      */
     readonly propose: (request: Uint8Array) => Effect.Effect<Uint8Array, ReplicaWriteFailure>
+    /** Opens a session under an id that you have drawn; repeating it does no harm. */
+    readonly openSession: (
+      sessionId: SessionId
+    ) => Effect.Effect<void, ProposeFailure | TooManySessions>
+    /**
+     * Like `propose`, as a write of a session: repeated under the same sequence, after a time-out or a
+     * restart, it is applied once and answered as it was the first time.
+     */
+    readonly proposeOnce: (
+      request: Uint8Array,
+      write: SessionSequence
+    ) => Effect.Effect<Uint8Array, ReplicaWriteFailure | SessionRefusal>
     /**
      * Asks the state machine. Linearizable: sees every request that was answered before the call, on
      * whatever node. With `stale` it answers at once from what this node has applied.

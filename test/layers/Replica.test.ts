@@ -8,6 +8,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { Malformed } from "../../src/domain/bytes/Errors.ts"
 import { ValueCorrupted } from "../../src/domain/kv/Errors.ts"
 import * as Limits from "../../src/domain/Limits.ts"
+import { SessionId } from "../../src/domain/log/Request.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as ReplicaLive from "../../src/layers/ReplicaLive.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
@@ -78,6 +79,36 @@ describe("Replica (SPEC §7, §9)", () => {
           const early = yield* Effect.forkChild(read("?"), { startImmediately: true })
           expect(yield* read("?", { stale: true }), "nothing is replayed yet").toBe("")
           expect(yield* Fiber.join(early)).toBe("kept")
+        }).pipe(Effect.provide(node(disk)))
+      })
+    }
+  )
+
+  it.effect(
+    "a write of a session is done once, however often and over whatever it is repeated",
+    () => {
+      const disk = new MemoryDisk()
+      const sessionId = SessionId.make("0".repeat(31).concat("7"))
+      const write = (request: string, sequence: number) =>
+        Effect.flatMap(Replica, (replica) =>
+          replica.proposeOnce(text(request), { sessionId, sequence })
+        ).pipe(Effect.map((answer) => Buffer.from(answer).toString()))
+      return Effect.gen(function* () {
+        yield* Effect.gen(function* () {
+          expect(yield* Effect.flip(write("a", 1))).toMatchObject({ _tag: "SessionUnknown" })
+          yield* Effect.flatMap(Replica, (replica) => replica.openSession(sessionId))
+          expect(yield* write("a", 1)).toBe("a")
+          expect(yield* write("b", 2)).toBe("ab")
+          expect(yield* write("b", 2)).toBe("ab")
+        }).pipe(Effect.provide(node(disk)))
+        disk.crash({ keptCommits: 0 })
+        yield* Effect.gen(function* () {
+          expect(yield* write("b", 2)).toBe("ab")
+          expect(yield* write("c", 3)).toBe("abc")
+          expect(
+            yield* Effect.flip(write("x".repeat(Limits.requestBytesMax + 1), 4))
+          ).toMatchObject({ _tag: "RequestTooLarge" })
+          expect(yield* read("?")).toBe("abc")
         }).pipe(Effect.provide(node(disk)))
       })
     }
