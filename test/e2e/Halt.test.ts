@@ -3,6 +3,7 @@
  * 70, at every start, until what is wrong is mended; then it is replayed.
  */
 import { mkdirSync } from "node:fs"
+import { rm } from "node:fs/promises"
 import { join } from "node:path"
 import { assert, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
@@ -12,7 +13,7 @@ import { DataKey } from "../../src/domain/encryption/DataKey.ts"
 import * as Nonce from "../../src/domain/encryption/Nonce.ts"
 import * as RaftEnvelope from "../../src/domain/encryption/RaftEnvelope.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
-import type { LocalEpoch, ProposalId, WriterId } from "../../src/domain/Ids.ts"
+import type { LocalEpoch, ProposalId, Term, WriterId } from "../../src/domain/Ids.ts"
 import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import { groupId } from "../../src/layers/Node.ts"
@@ -159,20 +160,27 @@ type Node = Effect.Success<typeof crashed>
 
 /** Started twice, it ends both times at that entry, and the state has come up to it and no further. */
 const assertHalts = Effect.fnUntraced(function* (
-  { directory, kekFile, nodeName }: Node,
-  at: Entry,
+  {
+    directory,
+    kekFile,
+    nodeName
+  }: Pick<Node, "directory" | "nodeName"> & {
+    readonly kekFile: string | undefined
+  },
+  at: Pick<Entry, "index" | "term">,
   says: RegExp
 ) {
   for (const start of ["first", "again, nothing mended"]) {
     const ended = yield* Process.sealog(
       ...["serve", "--data-dir", directory, "--name", nodeName],
-      ...["--listen", "127.0.0.1:0", "--kek-file", kekFile]
+      ...["--listen", "127.0.0.1:0"],
+      ...(kekFile === undefined ? [] : ["--kek-file", kekFile])
     )
     assert.strictEqual(ended.signal, null, start)
     assert.strictEqual(ended.code, 70, `${start}: ${ended.stderr}`)
     const complaint = ended.stderr.split("\n").filter((line) => line.startsWith("sealog: "))
     assert.strictEqual(complaint.length, 1, ended.stderr)
-    assert.match(complaint[0]!, new RegExp(`halted: entry ${at.index} of term ${at.term} `))
+    assert.match(complaint[0]!, new RegExp(`halted: .* ${at.index} of term ${at.term} `))
     assert.match(complaint[0]!, says)
     assert.notMatch(ended.stderr, /\.ts:\d+/)
     const { applied } = yield* StoppedDirectory.replicatedState(directory)
@@ -181,7 +189,7 @@ const assertHalts = Effect.fnUntraced(function* (
 })
 
 /** It replays what it had halted at, and goes on. */
-const assertContinues = Effect.fnUntraced(function* (options: Node, at: Entry) {
+const assertContinues = Effect.fnUntraced(function* (options: Node, at: Pick<Entry, "index">) {
   const node = yield* serve(options)
   const client = yield* RpcClientSocket.connect(node.endpoint)
   const read = (key: string) =>
@@ -237,6 +245,24 @@ layer(Crashed.layer, { excludeTestServices: true, timeout: 60_000 })(
         yield* assertHalts(node, first!, new RegExp(`under key ${row.id} \\(tagMismatch\\)`))
         yield* replace(environments(node.directory).state, environments(node.whole).state)
         yield* assertContinues(node, first!)
+      })
+    )
+
+    it.effect("whose DEKs do not unwrap halts under another KEK and under none", () =>
+      Effect.gen(function* () {
+        const node = yield* crashed
+        const { directory, nodeName } = node
+        const { sidecar } = yield* StoppedDirectory.replicatedState(directory)
+        const ids = sidecar.keys.map(({ id }) => id).join(", ")
+        const at = { index: sidecar.keys[0]!.createdIndex, term: 1 as Term }
+        // A state that was lost before it was ever flushed: made anew, and replayed into.
+        yield* Effect.promise(() => rm(environments(directory).state, { recursive: true }))
+        const otherKek = join(yield* Process.temporaryDirectory, "kek")
+        yield* Process.sealog("kek", "generate", "--out", otherKek)
+        const other = new RegExp(`does not unwrap data keys ${ids};`)
+        yield* assertHalts({ directory, nodeName, kekFile: otherKek }, at, other)
+        yield* assertHalts({ directory, nodeName, kekFile: undefined }, at, /notConfigured/)
+        yield* assertContinues(node, at)
       })
     )
   }
