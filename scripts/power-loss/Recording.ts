@@ -11,7 +11,8 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as StraceCalls from "../../test/support/StraceCalls.ts"
 import * as StraceTrace from "../../test/support/StraceTrace.ts"
-import * as DiskHistory from "./DiskHistory.ts"
+import * as DiskHistorian from "./DiskHistorian.ts"
+import type * as DiskHistory from "./DiskHistory.ts"
 import * as DiskImage from "./DiskImage.ts"
 
 /** The run could not be recorded, or its recording makes no sense. */
@@ -63,18 +64,23 @@ const strace = (traceFile: string): ReadonlyArray<string> => [
   ...["-e", `trace=${traced.map((call) => `?${call}`).join(",")}`, "-o", traceFile]
 ]
 
-/** Runs a node to its end under strace, and reads what it did. */
+/** Runs a node through all parts of its life under strace, and reads what it did. */
 export const record = Effect.fnUntraced(function* (options: Options) {
   const { bug, folder, seed, writesPerClient } = options
-  const directory = join(folder, "data")
-  const marksFile = join(folder, "marks")
-  yield* runTraced(
-    join(folder, "trace"),
-    [...[program, directory, marksFile, String(seed), String(writesPerClient)]],
-    bug
-  )
+  for (const [part, signal] of endsOfParts.entries()) {
+    const programArguments = [
+      ...[program, join(folder, "data"), join(folder, "marks")],
+      ...[seed, writesPerClient, part].map(String)
+    ]
+    yield* runTraced({ traceFile: traceOf(folder, part), programArguments, bug, signal })
+  }
   return yield* open(folder)
 })
+
+/** What ends each part of `ProcessPowerLossRun`: a kill, or nothing. */
+const endsOfParts = [null, "SIGKILL", "SIGKILL", null] as const
+
+const traceOf = (folder: string, part: number) => join(folder, `trace-${part}`)
 
 /** A recording that was made before. */
 export const open = (folder: string): Effect.Effect<Recording, RecordingFailure> =>
@@ -82,8 +88,10 @@ export const open = (folder: string): Effect.Effect<Recording, RecordingFailure>
     try: () => {
       const directory = join(folder, "data")
       const marksFile = join(folder, "marks")
-      const trace = StraceTrace.parse(readFileSync(join(folder, "trace"), "latin1"))
-      const disk = DiskHistory.make(StraceCalls.of(trace), { directory, marksFile })
+      const processes = endsOfParts.map((_, part) =>
+        StraceCalls.of(StraceTrace.parse(readFileSync(traceOf(folder, part), "latin1")))
+      )
+      const disk = DiskHistorian.make(processes, { directory, marksFile })
       return { folder, directory, marksFile, disk }
     },
     catch: (cause) => new RecordingFailure({ reason: String(cause) })
@@ -101,11 +109,15 @@ const requireComplete = ({ disk, folder }: Recording) =>
       : Effect.fail(new RecordingFailure({ reason: `the trace lacks writes to ${unseen.join()}` }))
   })
 
-const runTraced = (
-  traceFile: string,
-  programArguments: ReadonlyArray<string>,
-  bug: PlantedBug | undefined
-) =>
+interface TracedRun {
+  readonly traceFile: string
+  readonly programArguments: ReadonlyArray<string>
+  readonly bug: PlantedBug | undefined
+  /** That the program ends itself with. */
+  readonly signal: NodeJS.Signals | null
+}
+
+const runTraced = ({ bug, programArguments, signal, traceFile }: TracedRun) =>
   Effect.callback<void, RecordingFailure>((resume) => {
     const child = spawn("strace", [...strace(traceFile), process.execPath, ...programArguments], {
       env: { ...process.env, ...bug },
@@ -117,9 +129,9 @@ const runTraced = (
     })
     const fail = (reason: string) => resume(Effect.fail(new RecordingFailure({ reason })))
     child.once("error", (error) => fail(error.message))
-    child.once("close", (code) => {
-      if (code === 0) resume(Effect.void)
-      else fail(`exit code ${code}: ${stderr.trim()}`)
+    child.once("close", (code, endedBy) => {
+      if (endedBy === signal && (signal !== null || code === 0)) resume(Effect.void)
+      else fail(`ended by ${endedBy ?? `exit code ${code}`}: ${stderr.trim()}`)
     })
     return Effect.sync(() => child.kill("SIGKILL"))
   }).pipe(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import * as DiskHistory from "../../scripts/power-loss/DiskHistory.ts"
+import * as DiskHistorian from "../../scripts/power-loss/DiskHistorian.ts"
+import type * as DiskHistory from "../../scripts/power-loss/DiskHistory.ts"
 import * as DiskImage from "../../scripts/power-loss/DiskImage.ts"
 import { seededNumbers } from "../support/SeededNumbers.ts"
 import * as StraceCalls from "../support/StraceCalls.ts"
@@ -18,7 +19,7 @@ const sync = (number: number) => `1 fsync(${number}<${path("x")}>) = 0`
 const mark = (line: string) => `1 write(9<${path("marks")}>, "${hex(line)}", 1) = 1`
 
 const historyOf = (...lines: ReadonlyArray<string>) =>
-  DiskHistory.make(StraceCalls.of(StraceTrace.parse(lines.join("\n"))), {
+  DiskHistorian.make([StraceCalls.of(StraceTrace.parse(lines.join("\n")))], {
     directory: "/t/d",
     marksFile: "/t/marks"
   })

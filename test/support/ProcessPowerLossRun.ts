@@ -1,9 +1,12 @@
 /**
- * Run under strace: a node in a directory that does not exist yet, through all phases, with clients
- * that write at once, and closed and opened again twice. Every acknowledgement is a line in the file of
- * marks, so that the trace shows it among the writes and syncs. Ends with code 0 when all is written.
+ * Run under strace: one part of the life of a node, with clients that write at once. Every
+ * acknowledgement is a line in the file of marks, so that the trace shows it among the writes and syncs.
  *
- * `node ProcessPowerLossRun.ts <directory> <marks file> <seed> <writes of a client>`
+ * The parts, in order: phases 0 and 1 in a directory that does not exist yet; the cutover, then killed
+ * while clients write; phase 2 on what the kill has left, and killed again; phase 2, closed in good
+ * order. So one opening finds a state that was flushed, and two replay the log.
+ *
+ * `node ProcessPowerLossRun.ts <directory> <marks file> <seed> <writes of a client> <part>`
  */
 import { openSync, writeSync } from "node:fs"
 import { crc32 } from "node:zlib"
@@ -18,7 +21,7 @@ import { cutOver, enableStorage, ready } from "./NodeCalls.ts"
 import * as PowerLossNode from "./PowerLossNode.ts"
 import { seededNumbers } from "./SeededNumbers.ts"
 
-const [directory, marksFile, seed, writesPerClient] = process.argv.slice(2)
+const [directory, marksFile, seed, writesPerClient, part] = process.argv.slice(2)
 const clientCount = 8
 /** Few, so that they are overwritten and deleted. */
 const keyCount = 60
@@ -26,10 +29,13 @@ const smallBytes = 600
 const largeBytes = 65_536
 const largeShare = 0.08
 const deleteShare = 0.2
+/** In some runs, at once: more than one entry, one run of entries and one commit of the state hold. */
+const burstCount = 96
+const hasBurst = Number(seed) % 4 === 0
 
 type Services = Layer.Success<ReturnType<typeof PowerLossNode.layer>>
 
-const numbers = seededNumbers(Number(seed))
+const numbers = seededNumbers(4 * Number(seed) + Number(part))
 const marksDescriptor = openSync(marksFile!, "a")
 const mark = (line: Mark.Mark) =>
   Effect.sync(() => {
@@ -42,17 +48,25 @@ const valueOf = (size: number): Buffer => {
   return bytes
 }
 
-const write = Effect.gen(function* () {
+const keyOf = (number: number) => `key-${number}`
+
+const put = Effect.fnUntraced(function* (key: string, size: number) {
   const store = yield* KvStore
   const patience = yield* Patience.make
-  const key = `key-${numbers.below(keyCount)}`
-  if (numbers.next() < deleteShare) {
-    const answer = yield* patience.duringCutover(store.delete(Buffer.from(key)))
-    return yield* mark({ _tag: "Deleted", key, ...answer })
-  }
-  const value = valueOf(numbers.below(numbers.next() < largeShare ? largeBytes : smallBytes))
+  const value = valueOf(size)
   const { revision } = yield* patience.duringCutover(store.put(Buffer.from(key), value))
   yield* mark({ _tag: "Put", key, digest: crc32(value), revision })
+})
+
+const write = Effect.gen(function* () {
+  const key = keyOf(numbers.below(keyCount))
+  if (numbers.next() >= deleteShare) {
+    return yield* put(key, numbers.below(numbers.next() < largeShare ? largeBytes : smallBytes))
+  }
+  const store = yield* KvStore
+  const patience = yield* Patience.make
+  const answer = yield* patience.duringCutover(store.delete(Buffer.from(key)))
+  yield* mark({ _tag: "Deleted", key, ...answer })
 })
 
 const times = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
@@ -83,12 +97,24 @@ const opened = Effect.gen(function* () {
   yield* mark({ _tag: "Opened", bootCount, clusterId, term })
 })
 
-const open = <A, E>(part: Effect.Effect<A, E, Services>) =>
-  mark({ _tag: "Opening" }).pipe(
-    Effect.andThen(Effect.provide(Effect.andThen(opened, part), PowerLossNode.layer(directory!))),
-    Effect.runPromise
-  )
+const burst = Effect.forEach(
+  Array.from({ length: hasBurst ? burstCount : 0 }, (_, number) => keyOf(number % keyCount)),
+  (key) => put(key, largeBytes),
+  { concurrency: "unbounded", discard: true }
+)
 
-await open(Effect.all([client, whileClientsWrite(enable), clients]))
-await open(Effect.all([client, whileClientsWrite(cut), clients]))
-await open(clients)
+/** The others go on writing when it comes. */
+const kill = Effect.sync(() => process.kill(process.pid, "SIGKILL"))
+
+const parts = [
+  () => Effect.all([client, whileClientsWrite(enable), clients]),
+  () => Effect.all([client, whileClientsWrite(cut), whileClientsWrite(kill)]),
+  () => Effect.all([clients, burst, whileClientsWrite(kill)]),
+  () => clients
+]
+
+const life: Effect.Effect<unknown, unknown, Services> = parts[Number(part)]!()
+await mark({ _tag: "Opening" }).pipe(
+  Effect.andThen(Effect.provide(Effect.andThen(opened, life), PowerLossNode.layer(directory!))),
+  Effect.runPromise
+)

@@ -61,6 +61,22 @@ describe("a trace of strace", () => {
     ])
   })
 
+  it("knows what was under way when the process was killed", () => {
+    const calls = parse(
+      [
+        `17 fdatasync(25<${hex("/f")}> <unfinished ...>`,
+        `18 write(3<${hex("/f")}>, "${hex("x")}", 1 <unfinished ...>) = ?`,
+        "17 <... fdatasync resumed>) = ?",
+        "17 +++ killed by SIGKILL +++"
+      ].join("\n")
+    )
+    expect(calls.map(({ name, result }) => [name, result])).toEqual([
+      ["fdatasync", undefined],
+      ["write", undefined]
+    ])
+    expect(calls[1]!.arguments).toHaveLength(3)
+  })
+
   it("reads vectors, structures, flags with arguments and errors", () => {
     const calls = parse(
       [

@@ -78,6 +78,9 @@ const resultOf = (text: string): number | undefined => {
   return number === undefined ? undefined : Number(number)
 }
 
+/** What strace prints after the arguments that it knew when a thread was killed. */
+const unfinished = /,? *(<unfinished \.\.\.>)?$/
+
 const callOf = (
   { argumentText, name, thread }: StraceTrace.Event,
   result: number | undefined,
@@ -85,7 +88,7 @@ const callOf = (
 ): Call => ({
   thread,
   name,
-  arguments: new Scanner(argumentText.replace(/, *$/, "")).list(""),
+  arguments: new Scanner(argumentText.replace(unfinished, "")).list(""),
   result,
   ...moments
 })
