@@ -42,7 +42,7 @@ const acknowledgedSpread = 125
 const startMillisMax = 400
 /** A commit takes about a millisecond, a change of phase some tens of them. */
 const commitMillisMax = 5
-const changeMillisMax = 25
+const changeMillisMax = 40
 
 const token = Effect.map(
   Effect.all(Array.from({ length: 4 }, () => Random.nextIntBetween(0, 2 ** 32 - 1))),
