@@ -20,6 +20,12 @@ export const defaults: NodeSettings = {
   freeBytesMin: 256 * Limits.mebibyte,
   freeBytesHalt: 32 * Limits.mebibyte,
   uncommittedBytesMax: 64 * Limits.mebibyte,
+  peerConnectTimeoutMillis: 1_000,
+  peerBackoffMillis: { min: 50, max: 2_000 },
+  peerStallMillis: 10_000,
+  peerQueueCountMax: 4_096,
+  peerQueueBytesMax: 16 * Limits.mebibyte,
+  peerConnectionsMax: 64,
   applyBytesMax: 4 * Limits.mebibyte
 }
 

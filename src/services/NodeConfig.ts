@@ -32,6 +32,17 @@ export interface NodeSettings {
   readonly freeBytesMin: number
   /** Free disk space that every commit must leave; the node stops instead of passing it. */
   readonly freeBytesHalt: number
+  /** How long a connection with a peer may take to be made, handshake included. */
+  readonly peerConnectTimeoutMillis: number
+  /** Pause before a peer is dialled again: from the first to the second, doubling, with jitter. */
+  readonly peerBackoffMillis: { readonly min: number; readonly max: number }
+  /** How long a peer may take nothing of what is sent before it is dialled anew. */
+  readonly peerStallMillis: number
+  /** Messages waiting for one peer; more are dropped. */
+  readonly peerQueueCountMax: number
+  readonly peerQueueBytesMax: number
+  /** Connections that peers may have opened to this node. */
+  readonly peerConnectionsMax: number
   /** Entry bytes applied in one commit of the state. */
   readonly applyBytesMax: number
 }

@@ -10,6 +10,7 @@ const sentences = {
   otherName: "its member id belongs to a node of another name; do not copy data directories",
   otherIncarnation:
     "its data directory is a new one; remove the member and add it again under its name",
+  notReady: "the other node cannot keep its opening durably; look at that node's disk",
   diskRolledBack:
     "its disk is an older copy of itself, which must not vote; remove the member, wipe its directory and add it again"
 } as const
@@ -24,5 +25,15 @@ export class PeerRefused extends Schema.TaggedError<PeerRefused>()("PeerRefused"
 }) {
   override get message() {
     return `node ${this.peer} (member ${this.memberId}) is refused: ${sentences[this.reason]}`
+  }
+}
+
+/** The way to a peer broke, or could not be made. */
+export class PeerConnectionFailure extends Schema.TaggedError<PeerConnectionFailure>()(
+  "PeerConnectionFailure",
+  { address: Schema.String, operation: Schema.String, cause: Schema.Defect() }
+) {
+  override get message() {
+    return `no connection with ${this.address} (${this.operation}): ${String(this.cause)}`
   }
 }

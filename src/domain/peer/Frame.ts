@@ -37,12 +37,17 @@ export function header(type: FrameType, bodyBytes: number): Buffer {
 
 /** Mutable: one per connection and direction. After a failure the connection is of no more use. */
 export class FrameReader {
-  private readonly bytesMax: number
+  private bytesMax: number
   private chunks: Array<Buffer> = []
   private buffered = 0
 
   /** `bytesMax`: of type and body; before a peer is known, less is allowed than after. */
   constructor({ bytesMax = Limits.frameBytesMax }: { readonly bytesMax?: number } = {}) {
+    this.bytesMax = bytesMax
+  }
+
+  /** From now on frames of this size are taken: the peer is known. */
+  allow(bytesMax: number): void {
     this.bytesMax = bytesMax
   }
 

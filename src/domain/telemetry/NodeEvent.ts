@@ -62,6 +62,14 @@ export type NodeEvent =
     }
   | { readonly _tag: "SpaceBelowMark"; readonly freeBytes: number; readonly freeBytesMin: number }
   | { readonly _tag: "SpaceAboveMark"; readonly freeBytes: number; readonly freeBytesMin: number }
+  /** By either side; once for each new reason. */
+  | {
+      readonly _tag: "PeerRefused"
+      readonly peer: number
+      readonly name: string
+      readonly reason: string
+      readonly detail: string
+    }
   /** Told to stop: no new request is begun, those begun may finish. */
   | { readonly _tag: "Draining" }
   /** In good order. */
@@ -97,6 +105,7 @@ const lines: Record<NodeEventTag, Line> = {
   LogSyncSlow: { severity: "Warn", message: "a write to the log was slow; check the disk" },
   SpaceBelowMark: { severity: "Error", message: "free space is low: writes are refused" },
   SpaceAboveMark: { severity: "Info", message: "free space is enough again" },
+  PeerRefused: { severity: "Warn", message: "this node and a peer do not talk to each other" },
   Draining: { severity: "Info", message: "told to stop: requests that have begun may finish" },
   Stopping: { severity: "Info", message: "node is stopping" },
   Halted: { severity: "Error", message: "node halted" }

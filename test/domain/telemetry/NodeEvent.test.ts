@@ -49,6 +49,12 @@ const samples: {
   LogSyncSlow: { millis: 700, entryCount: 1, unreportedCount: 0 },
   SpaceBelowMark: space,
   SpaceAboveMark: space,
+  PeerRefused: {
+    peer: 2,
+    name: "n2",
+    reason: "otherIncarnation",
+    detail: "node n2 (member 2) is refused"
+  },
   Draining: {},
   Stopping: {},
   Halted: { error: "LogWriteFailure", reason: "in words" }
@@ -81,7 +87,12 @@ describe("an event in the log", () => {
     const bySeverity = (severity: string) =>
       events.filter((event) => lineOf(event).severity === severity).map(({ _tag }) => _tag)
     expect(bySeverity("Error")).toEqual(["CandidacyRenounced", "SpaceBelowMark", "Halted"])
-    expect(bySeverity("Warn")).toEqual(["LeadershipLost", "CutoverRefused", "LogSyncSlow"])
+    expect(bySeverity("Warn")).toEqual([
+      "LeadershipLost",
+      "CutoverRefused",
+      "LogSyncSlow",
+      "PeerRefused"
+    ])
     const unknown = { _tag: "CutoverEnded", end: "TermLeft", barrierClosedMillis: 1 } as const
     expect(lineOf(unknown).severity).toBe("Warn")
   })

@@ -1,0 +1,319 @@
+import { connect, createServer, type Server, type Socket } from "node:net"
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Incarnation, OpeningId } from "../../src/domain/Ids.ts"
+import * as Frame from "../../src/domain/peer/Frame.ts"
+import * as Handshake from "../../src/domain/peer/Handshake.ts"
+import type { NodeEvent } from "../../src/domain/telemetry/NodeEvent.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
+import * as TransportSocket from "../../src/layers/TransportSocket.ts"
+import type { NodeSettings } from "../../src/services/NodeConfig.ts"
+import { Opening } from "../../src/services/Opening.ts"
+import { PeerOpenings } from "../../src/services/PeerOpenings.ts"
+import { Telemetry } from "../../src/services/Telemetry.ts"
+import * as TransportContract from "../contracts/Transport.ts"
+import { incarnationOf, openingOf, peerOf } from "../support/PeerIdentities.ts"
+
+const { member, numbered, Post, until } = TransportContract
+
+interface MemberOptions {
+  readonly opening?: Partial<Opening["Service"]>
+  readonly settings?: Partial<NodeSettings>
+}
+
+/** A member on a port of its own; it knows nobody until it is told. */
+const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptions = {}) {
+  const events: Array<NodeEvent> = []
+  const seen = new Map<Incarnation, Handshake.SeenOpening>()
+  const opening = openingOf(id, options.opening)
+  const telemetry = Layer.effect(
+    Telemetry,
+    Effect.map(Telemetry, (live) => ({ ...live, report: (event) => void events.push(event) }))
+  ).pipe(Layer.provide(TelemetryLive.layer(opening)))
+  const parts = Layer.mergeAll(
+    Layer.succeed(Opening, opening),
+    Layer.succeed(PeerOpenings, {
+      seenOf: (incarnation) => seen.get(incarnation),
+      remember: (incarnation, opened) => Effect.sync(() => void seen.set(incarnation, opened))
+    }),
+    NodeConfigLive.layer({ peerBackoffMillis: { min: 1, max: 20 }, ...options.settings }),
+    telemetry
+  )
+  const { address, transport } = yield* TransportSocket.open({
+    listen: { host: "127.0.0.1", port: 0 },
+    clientEndpoint: () => `client-of-${id}:1`
+  }).pipe(Effect.provide(yield* Layer.build(parts)))
+  return { id, address, post: new Post(transport), events, seen }
+})
+
+type Member = Effect.Success<ReturnType<typeof openMember>>
+
+const introduce = (...members: ReadonlyArray<Member>) => {
+  for (const { id, post } of members) {
+    const others = members.filter((other) => other.id !== id)
+    post.transport.setPeers(others.map((other) => peerOf(other.id, other.address.port)))
+  }
+}
+
+const refusals = ({ events }: Member) =>
+  events.flatMap((event) => (event._tag === "PeerRefused" ? [event.reason] : []))
+
+TransportContract.suite(
+  "TCP",
+  Effect.fnUntraced(function* (count) {
+    const members = yield* Effect.forEach(
+      Array.from({ length: count }, (_, at) => at + 1),
+      (id) => Effect.orDie(openMember(id))
+    )
+    introduce(...members)
+    return members.map(({ post }) => post)
+  })
+)
+
+const live = (name: string, body: () => Effect.Effect<void, unknown, never>) => it.live(name, body)
+const scoped = <A, E>(body: Effect.Effect<A, E, import("effect/Scope").Scope>) =>
+  Effect.scoped(body)
+
+describe("members that dial each other (SPEC §3, §9)", () => {
+  live("keep each other's openings, and learn where clients are served", () =>
+    scoped(
+      Effect.gen(function* () {
+        const [one, two] = [yield* openMember(1), yield* openMember(2)]
+        introduce(one, two)
+        const isUp = ({ post }: Member) => post.transport.connections()[0]!.isConnected
+        yield* until(() => isUp(one) && isUp(two))
+        expect(one.seen.get(incarnationOf(2))).toMatchObject({ bootCount: 1 })
+        expect(one.post.transport.connections()[0]).toMatchObject({ endpoint: "client-of-2:1" })
+        expect(refusals(one)).toEqual([])
+      })
+    )
+  )
+
+  it.live.each<readonly [string, MemberOptions["opening"]]>([
+    ["otherCluster", { clusterId: "f".repeat(32) as never }],
+    ["otherGroup", { groupId: 3 as never }],
+    ["otherName", { nodeName: "other" as never }],
+    ["otherIncarnation", { incarnation: incarnationOf(7) }]
+  ])("refuse each other as %s, say so once, and carry nothing", ([reason, opening]) =>
+    scoped(
+      Effect.gen(function* () {
+        const one = yield* openMember(1)
+        const two = yield* openMember(2, opening === undefined ? {} : { opening })
+        introduce(one, two)
+        const sending = () => two.post.transport.send([numbered(2, 1, 1)])
+        yield* until(() => two.post.unreachable.length > 5, sending)
+        // Once where it refuses, and once more where it is refused itself.
+        for (const at of [one, two]) {
+          expect(new Set(refusals(at))).toEqual(new Set([reason]))
+          expect(refusals(at).length).toBeLessThanOrEqual(2)
+        }
+        expect([one.post.messages, two.post.messages]).toEqual([[], []])
+      })
+    )
+  )
+
+  live("refuse a disk that was rolled back, and its twin", () =>
+    scoped(
+      Effect.gen(function* () {
+        const one = yield* openMember(1)
+        const twin = { bootCount: 5, openingId: "e".repeat(32) as OpeningId }
+        one.seen.set(incarnationOf(2), twin)
+        const two = yield* openMember(2, { opening: { bootCount: 5 } })
+        introduce(one, two)
+        yield* until(() => refusals(one).length > 0)
+        expect(refusals(one)).toEqual(["diskRolledBack"])
+        expect(one.seen.get(incarnationOf(2))).toEqual(twin)
+        const three = yield* openMember(2, { opening: { bootCount: 6 } })
+        introduce(one, three)
+        yield* until(
+          () => one.post.messages.length > 0,
+          () => three.post.transport.send([numbered(2, 1, 1)])
+        )
+      })
+    )
+  )
+
+  live("find each other again when one was away", () =>
+    scoped(
+      Effect.gen(function* () {
+        const one = yield* openMember(1)
+        const port = yield* scoped(
+          Effect.gen(function* () {
+            const two = yield* openMember(2)
+            introduce(one, two)
+            yield* until(
+              () => two.post.messages.length > 0,
+              () => one.post.transport.send([numbered(1, 2, 1)])
+            )
+            return two.address.port
+          })
+        )
+        yield* until(() => one.post.unreachable.length > 0)
+        const again = yield* openMember(2, { opening: { bootCount: 2 } })
+        expect(again.address.port).not.toBe(port)
+        introduce(one, again)
+        yield* until(
+          () => again.post.messages.length > 0,
+          () => one.post.transport.send([numbered(1, 2, 2)])
+        )
+      })
+    )
+  )
+})
+
+/** A server that does with a connection what it likes; answers its port and its connections. */
+const rogue = (handle: (socket: Socket) => void) =>
+  Effect.acquireRelease(
+    Effect.promise(
+      () =>
+        new Promise<{ server: Server; port: number; sockets: Array<Socket> }>((resolve) => {
+          const sockets: Array<Socket> = []
+          const server = createServer((socket) => {
+            sockets.push(socket)
+            socket.on("error", () => {})
+            handle(socket)
+          })
+          server.listen(0, "127.0.0.1", () => {
+            const address = server.address()
+            resolve({ server, port: typeof address === "object" ? address!.port : 0, sockets })
+          })
+        })
+    ),
+    ({ server, sockets }) =>
+      Effect.sync(() => {
+        for (const socket of sockets) socket.destroy()
+        server.close()
+      })
+  )
+
+/** Greets as member 2 and then takes nothing more. */
+const welcomeAndStop = (socket: Socket) => {
+  const { bootCount, clusterId, groupId, incarnation, memberId, nodeName, openingId } = openingOf(2)
+  const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint: "" }
+  const body = Handshake.encode({ clusterId, groupId, node, to: member(1) })
+  socket.once("data", () => {
+    socket.pause()
+    socket.write(Buffer.concat([Frame.header("welcome", body.length), body]))
+  })
+}
+
+describe("a peer that is slow, dead or hostile", () => {
+  live("that takes nothing costs bounded memory, and no other peer notices", () =>
+    scoped(
+      Effect.gen(function* () {
+        const settings = { peerQueueBytesMax: 1 << 20, peerQueueCountMax: 1000 }
+        const one = yield* openMember(1, { settings })
+        const three = yield* openMember(3)
+        const { port } = yield* rogue(welcomeAndStop)
+        one.post.transport.setPeers([peerOf(2, port), peerOf(3, three.address.port)])
+        three.post.transport.setPeers([peerOf(1, one.address.port)])
+        const slow = () => one.post.transport.connections().find(({ peer }) => peer === 2)!
+        yield* until(() => slow().isConnected)
+        const entry = { term: 1, index: 1, kind: "normal", data: Buffer.alloc(256 << 10) } as never
+        const large = {
+          ...numbered(1, 2, 0),
+          _tag: "Append",
+          previous: { term: 0, index: 0 },
+          entries: [entry]
+        } as never
+        for (let at = 0; at < 400; at++) one.post.transport.send([large])
+        expect(slow().messagesDropped).toBeGreaterThan(200)
+        yield* until(
+          () => three.post.numbersFrom(1).includes(5),
+          () => one.post.transport.send([numbered(1, 3, 5)])
+        )
+      })
+    )
+  )
+
+  live("that takes nothing for too long is dialled anew", () =>
+    scoped(
+      Effect.gen(function* () {
+        const one = yield* openMember(1, { settings: { peerStallMillis: 30 } })
+        const { port, sockets } = yield* rogue(welcomeAndStop)
+        one.post.transport.setPeers([peerOf(2, port)])
+        const filling = () => {
+          const entry = { term: 1, index: 1, kind: "normal", data: Buffer.alloc(1 << 20) } as never
+          const previous = { term: 0, index: 0 }
+          const large = { ...numbered(1, 2, 0), _tag: "Append", previous, entries: [entry] }
+          for (let at = 0; at < 8; at++) one.post.transport.send([large as never])
+        }
+        yield* until(() => sockets.length > 1, filling)
+      })
+    )
+  )
+
+  live("that never greets is hung up on, and dialled again", () =>
+    scoped(
+      Effect.gen(function* () {
+        const one = yield* openMember(1, { settings: { peerConnectTimeoutMillis: 30 } })
+        const { port, sockets } = yield* rogue(() => {})
+        one.post.transport.setPeers([peerOf(2, port)])
+        yield* until(() => sockets.length > 2)
+        expect(one.post.unreachable.length).toBeGreaterThan(1)
+      })
+    )
+  )
+
+  /** Says this to a member and waits until it hangs up; answers what it was told. */
+  const say = (to: Member, bytes: Buffer) =>
+    Effect.callback<Buffer>((resume) => {
+      const told: Array<Buffer> = []
+      const socket = connect({ host: "127.0.0.1", port: to.address.port }, () => {
+        socket.write(bytes)
+      })
+      socket.on("data", (more) => told.push(more))
+      socket.on("error", () => {})
+      socket.on("close", () => resume(Effect.succeed(Buffer.concat(told))))
+    })
+
+  live("that speaks another language is told nothing, one of another version is told so", () =>
+    scoped(
+      Effect.gen(function* () {
+        const one = yield* openMember(1, { settings: { peerConnectTimeoutMillis: 200 } })
+        expect(yield* say(one, Buffer.from("GET / HTTP/1.1\r\n\r\n"))).toHaveLength(0)
+        expect(yield* say(one, Frame.header("hello", 1 << 20))).toHaveLength(0)
+        expect(yield* say(one, Buffer.alloc(0))).toHaveLength(0)
+        const { bootCount, clusterId, groupId, incarnation, memberId, nodeName, openingId } =
+          openingOf(2)
+        const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint: "" }
+        const body = Handshake.encode({ clusterId, groupId, node, to: member(1) })
+        body[7] = 9
+        const told = yield* say(one, Buffer.concat([Frame.header("hello", body.length), body]))
+        const refusal = Handshake.decodeRefusal(told.subarray(Frame.headerBytes))
+        expect(refusal).toMatchObject({ success: { reason: "protocolUnknown" } })
+      })
+    )
+  )
+
+  live("that sends what cannot be read after its greeting is hung up on", () =>
+    scoped(
+      Effect.gen(function* () {
+        const one = yield* openMember(1)
+        one.post.transport.setPeers([peerOf(2, 1)])
+        const { bootCount, clusterId, groupId, incarnation, memberId, nodeName, openingId } =
+          openingOf(2)
+        const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint: "" }
+        const body = Handshake.encode({ clusterId, groupId, node, to: member(1) })
+        const hello = Buffer.concat([Frame.header("hello", body.length), body])
+        const nonsense = Buffer.concat([Frame.header("messages", 3), Buffer.from("???")])
+        const socket = yield* Effect.promise(
+          () =>
+            new Promise<Socket>((resolve) => {
+              const dialled = connect({ host: "127.0.0.1", port: one.address.port }, () => {
+                dialled.write(hello)
+              })
+              dialled.once("data", () => resolve(dialled))
+            })
+        )
+        const closed = new Promise((resolve) => socket.once("close", resolve))
+        socket.on("error", () => {})
+        socket.write(nonsense)
+        yield* Effect.promise(() => closed)
+        expect(one.post.messages).toEqual([])
+      })
+    )
+  )
+})
