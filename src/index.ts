@@ -49,6 +49,7 @@ export { KeyEncryptionKey, type KeyPurpose } from "./domain/encryption/DataKey.t
 /** The replicated store as a state machine sees it: plain values, with revisions. */
 export type {
   KeyedValue,
+  KeyRevisions,
   RangePage,
   RangeQuery,
   StoredValue,

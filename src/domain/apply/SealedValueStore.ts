@@ -135,17 +135,18 @@ export class SealedValueStore implements ValueStore {
 }
 
 /**
- * Rows are asked of the state in lots of this many, so that a range of large values does not copy
- * all of them out of the state before the bytes are counted.
+ * Rows are asked of the state in lots, the first a small one, so that a range of large values does not
+ * copy many more of them out of the state than it answers.
  */
-const lotRows = 64
+const firstLotRows = 4
+const lotRowsMax = 64
 
 function rangeOf(state: StateReader, reading: Reading, query: RangeQuery): RangePage {
   const { bytesMax, limit, until } = query
   const entries: Array<KeyedValue> = []
   let { from } = query
   let bytes = 0
-  for (;;) {
+  for (let lotRows = firstLotRows; ; lotRows = Math.min(4 * lotRows, lotRowsMax)) {
     // One row more than there is room for says whether there is more.
     const rows = Math.min(lotRows, limit - entries.length + 1)
     invariant(rows >= 1, "a range that is full has ended")

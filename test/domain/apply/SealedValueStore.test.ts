@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest"
-import { SealedValueStore } from "../../../src/domain/apply/SealedValueStore.ts"
+import { reader, SealedValueStore } from "../../../src/domain/apply/SealedValueStore.ts"
 import type { KeyLookup } from "../../../src/domain/encryption/Envelope.ts"
 import * as Sidecar from "../../../src/domain/encryption/SidecarState.ts"
 import type { KeyId, LogIndex, Revision } from "../../../src/domain/Ids.ts"
 import * as Value from "../../../src/domain/kv/Value.ts"
+import type { StateReader } from "../../../src/domain/state/StateTransaction.ts"
 import { Counters } from "../../../src/domain/telemetry/Counters.ts"
 import {
   allKeys,
@@ -100,6 +101,55 @@ describe("revisions (SPEC §7)", () => {
         isComplete: false
       })
     })
+  })
+})
+
+describe("what a read opens (SPEC §7)", () => {
+  /** 200 values of 1,000 bytes, and what reading them takes. */
+  function watched() {
+    const { request, store } = machine(sealing, 2)
+    request((values) => {
+      for (let at = 100; at < 300; at++) values.put(text(`k${at}`), Buffer.alloc(1_000))
+    })
+    const counters = new Counters()
+    let rows = 0
+    const state: StateReader = {
+      get: store.reader.get,
+      range: (table, range) => {
+        const found = store.reader.range(table, range)
+        rows += found.length
+        return found
+      }
+    }
+    const reading = { counters, groupId, keys: allKeys, sidecar: sealing, revision: 3 as Revision }
+    return { values: reader(state, reading), counters, rows: () => rows }
+  }
+  const query = { from: text("k"), until: undefined, limit: 100, bytesMax: 1_000_000 }
+
+  it("a range opens what it answers and nothing else, and copies few rows more", () => {
+    for (const [limit, bytesMax, expected, rowsMax] of [
+      [100, 3 * 1_004, 3, 4],
+      [100, 3 * 1_004 + 1_003, 3, 4],
+      [1, 1, 1, 2],
+      [60, 1_000_000, 60, 61],
+      [150, 1_000_000, 150, 151]
+    ] as const) {
+      const { counters, rows, values } = watched()
+      const { entries, isComplete } = values.range({ ...query, limit, bytesMax })
+      expect(entries).toHaveLength(expected)
+      expect(isComplete).toBe(false)
+      expect(counters.opens.storage).toBe(expected)
+      expect(rows()).toBeLessThanOrEqual(rowsMax)
+    }
+    const { values } = watched()
+    expect(values.range({ ...query, limit: 200 })).toMatchObject({ isComplete: true })
+  })
+
+  it("revisions are read without opening the value", () => {
+    const { counters, values } = watched()
+    expect(values.revisionsOf(text("k100"))).toEqual({ revision: 3, createRevision: 3 })
+    expect(values.revisionsOf(text("nowhere"))).toBeUndefined()
+    expect(counters.opens.storage).toBe(0)
   })
 })
 
