@@ -6,11 +6,14 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import type { CutoverDone, CutoverFailure } from "../../src/services/Cutover.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
+import { firstMarker } from "../simulation/SealedLogCheck.ts"
 import * as Stages from "../support/CutoverStages.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import { cutOver, get, put, ready, status } from "../support/NodeCalls.ts"
@@ -131,6 +134,19 @@ describe("a user who is gone while the cutover drains", () => {
   )
 })
 
+/** What a caller is told by a node that goes down is so, and no time passes before it is told. */
+const assertTruth = (
+  disk: MemoryDisk,
+  stage: Stages.Stage,
+  exit: Exit.Exit<CutoverDone, CutoverFailure>
+) => {
+  const marker = firstMarker(disk)
+  if (Exit.isSuccess(exit)) return expect(marker).toBe(exit.value.cutoverIndex)
+  const answer = Option.getOrThrow(Exit.findErrorOption(exit))._tag
+  if (answer !== "CutoverOutcomeUnknown") expect(marker, answer).toBeUndefined()
+  if (stage.isDraining) expect(answer).toBe("NodeStopped")
+}
+
 describe("a node that is stopped and started again", () => {
   for (const stage of Stages.stages) {
     it.effect(stage.name, () =>
@@ -147,7 +163,7 @@ describe("a node that is stopped and started again", () => {
         }
         node.holds.release()
         yield* Fiber.join(stopping)
-        yield* Fiber.interrupt(caller)
+        assertTruth(disk, stage, yield* Fiber.await(caller))
         const reopened = Effect.gen(function* () {
           yield* started
           const { phase } = yield* status
@@ -170,8 +186,8 @@ describe("a node whose power goes, started again", () => {
           const { caller, node } = yield* held(disk, stage)
           disk.crash({ keptCommits: isStateKept ? disk.unflushedCommits : 0 })
           disk.isOpen = true
-          yield* Fiber.interrupt(caller)
           node.holds.release()
+          assertTruth(disk, stage, yield* Fiber.await(caller))
           yield* Scope.close(node.scope, Exit.void)
           disk.isOpen = false
           const reopened = Effect.andThen(started, assertResolved(stage.phaseAfterCrash))
