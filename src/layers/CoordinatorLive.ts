@@ -3,10 +3,11 @@
  *
  * Requests are taken in order of arrival and become one entry: one seal, one sync. What must never
  * happen: a request counted in flight and never settled; one answered with another's result.
- * Proof: `test/layers/Coordinator.test.ts`.
+ * Proof: `test/layers/Coordinator.test.ts`, `CoordinatorClosing.test.ts`.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type { AppliedOutcome, RequestOutcome, SessionRefusal } from "../domain/apply/Outcome.ts"
@@ -87,13 +88,15 @@ function resultOf(answer: Answer): Uint8Array {
   return answer
 }
 
+const shuttingDown = "it is shutting down"
+
 /** The path of user requests: admitted, counted, batched, appended, answered. */
 const makePropose = Effect.gen(function* () {
   const engine = yield* RaftEngine
   const wrapFlag = yield* WrapFlag
   const { counters, depths } = yield* Telemetry
   const group = new GroupCommit<Admitted>(yield* NodeConfig)
-  const { admit, leave } = yield* makeAdmission(group)
+  const { admit, leave, shut } = yield* makeAdmission(group)
   depths.pendingCount = () => group.count
   depths.pendingBytes = () => group.pendingBytes
   const isWaiting = yield* Latch.make(false)
@@ -124,11 +127,7 @@ const makePropose = Effect.gen(function* () {
     const first = batch[0]
     if (first === undefined) return Effect.void
     const proposal = {
-      body: first.isAlone
-        ? first.request
-        : Payload.encodeRequests(
-            batch.map(({ request, session }) => ({ session, content: request }))
-          ),
+      body: bodyOf(batch),
       term: first.term,
       toBeSealed: wrapFlag.isSet(),
       onEvent: onEvent(batch)
@@ -141,7 +140,22 @@ const makePropose = Effect.gen(function* () {
       }
     })
   })
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(isWaiting.await, appendBatch)))
+  /** What is in no batch when the loop has ended never will be. */
+  const close = Effect.sync(() => {
+    shut()
+    const stopped = Effect.fail(new NodeStopped({ reason: shuttingDown }))
+    for (let batch = group.takeBatch(); batch.length > 0; batch = group.takeBatch()) {
+      counters.notAppended("NodeStopped", batch.length)
+      settle(batch, () => stopped)
+    }
+  })
+  yield* Effect.addFinalizer(() => close)
+  // A fibre of its own: the engine outlives this loop, and answers each batch that was taken.
+  const appended = Effect.flatMap(
+    Effect.forkDetach(appendBatch, { startImmediately: true }),
+    Fiber.join
+  )
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(isWaiting.await, appended)))
 
   return (asked: Pick<Admitted, "request" | "session" | "isAlone">) =>
     Effect.callback<Answer, ProposeFailure>((resume) => {
@@ -162,6 +176,11 @@ const makePropose = Effect.gen(function* () {
     })
 })
 
+const bodyOf = (batch: ReadonlyArray<Admitted>): Uint8Array =>
+  batch[0]!.isAlone
+    ? batch[0]!.request
+    : Payload.encodeRequests(batch.map(({ request, session }) => ({ session, content: request })))
+
 /** What applying a batch did, caller by caller. */
 function answersOf(outcome: AppliedOutcome): ReadonlyArray<Answer> {
   if (outcome._tag === "SessionOpened") return [outcome.outcome]
@@ -175,9 +194,14 @@ const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>)
   const engine = yield* RaftEngine
   const space = yield* FreeSpace
   const report = new SpaceReport(space, yield* Telemetry)
+  let isShut = false
   return {
+    shut: (): void => {
+      isShut = true
+    },
     /** The term the request is counted in, or why it is not admitted. */
     admit: (request: Uint8Array): Term | ProposeRejection | SpaceLow => {
+      if (isShut) return new NodeStopped({ reason: shuttingDown })
       const intake = engine.intake()
       if (intake._tag === "Shut") return intake.reason
       if (!group.hasRoomFor(request.length)) {

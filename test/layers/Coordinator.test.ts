@@ -1,9 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import {
@@ -80,46 +78,6 @@ describe("group commit (SPEC §9)", () => {
       expect(yield* Fiber.join(first)).toBe("A")
       expect(yield* inflightCount).toBe(0)
     }).pipe(Effect.provide(coordinator(engine)))
-  })
-
-  it.effect("when it closes nobody waits for a time-out: what is on its way is seen through", () => {
-    const engine = new HeldEngine()
-    return Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(coordinator(engine), scope)
-      const inNode = Effect.provideContext(context)
-      const first = yield* start(inNode(propose("a")))
-      const one = yield* engine.proposal(1)
-      const second = yield* start(inNode(propose("b")))
-      const closing = yield* start(Scope.close(scope, Exit.void))
-      yield* settled
-      one.appended()
-      yield* Fiber.join(closing)
-      expect(yield* Effect.flip(Fiber.join(second))).toMatchObject({ _tag: "NodeStopped" })
-      expect(yield* Effect.flip(inNode(propose("c")))).toMatchObject({ _tag: "NodeStopped" })
-      expect(engine.held).toHaveLength(1)
-      expect(yield* inNode(inflightCount)).toBe(1)
-      one.applied(echoed(one))
-      expect(yield* Fiber.join(first)).toBe("A")
-      expect(yield* inNode(inflightCount)).toBe(0)
-    })
-  })
-
-  it.effect("when it closes a batch that the engine refuses meanwhile is answered", () => {
-    const engine = new HeldEngine()
-    return Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(coordinator(engine), scope)
-      const inNode = Effect.provideContext(context)
-      const caller = yield* start(inNode(propose("a")))
-      const held = yield* engine.proposal(1)
-      const closing = yield* start(Scope.close(scope, Exit.void))
-      yield* settled
-      held.appended(new NodeStopped({ reason: "a test" }))
-      yield* Fiber.join(closing)
-      expect(yield* Effect.flip(Fiber.join(caller))).toMatchObject({ _tag: "NodeStopped" })
-      expect(yield* inNode(inflightCount)).toBe(0)
-    })
   })
 
   it.effect("cuts batches by count and by bytes, in order of arrival", () => {
