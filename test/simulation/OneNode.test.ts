@@ -19,6 +19,7 @@ import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import { checkSealedLog } from "./SealedLogCheck.ts"
+import { checkSealedState } from "./SealedStateCheck.ts"
 import { Sim } from "./Sim.ts"
 
 const lives = 4
@@ -32,25 +33,39 @@ interface World {
   readonly open: Map<string, Set<string>>
   cutoverIndex: number | undefined
   acknowledgedCount: number
+  sealedValues: number
 }
 
+/** One key by a put, or two in one transaction. */
 const writer = (world: World, life: number, name: number) =>
   Effect.gen(function* () {
     const store = yield* KvStore
     for (let at = 0; ; at++) {
       const key = `w${name}/${at % 5}`
+      const keys = at % 3 === 0 ? [key, `${key}/twin`] : [key]
       const value = `value ${life}/${name}/${at}`
-      const open = world.open.get(key) ?? new Set()
-      world.open.set(key, open.add(value))
-      const exit = yield* Effect.exit(store.put(Buffer.from(key), Buffer.from(value)))
+      for (const each of keys) {
+        const open = world.open.get(each) ?? new Set()
+        world.open.set(each, open.add(value))
+      }
+      const exit = yield* Effect.exit(write(store, keys, Buffer.from(value)))
       if (Exit.isSuccess(exit)) {
-        world.acknowledged.set(key, value)
-        world.open.set(key, new Set())
+        for (const each of keys) {
+          world.acknowledged.set(each, value)
+          world.open.set(each, new Set())
+        }
         world.acknowledgedCount += 1
       }
       yield* Effect.sleep(world.sim.numbers.below(4))
     }
   })
+
+const write = (store: KvStore["Service"], keys: ReadonlyArray<string>, value: Uint8Array) => {
+  const [first, ...others] = keys.map((key) => Buffer.from(key))
+  if (others.length === 0) return Effect.asVoid(store.put(first!, value))
+  const onSuccess = [first!, ...others].map((key) => ({ _tag: "Put", key, value }) as const)
+  return Effect.asVoid(store.txn({ compares: [], onSuccess, onFailure: [] }))
+}
 
 const operator = (world: World) =>
   Effect.gen(function* () {
@@ -115,7 +130,8 @@ function simulate(seed: number) {
     acknowledged: new Map(),
     open: new Map(),
     cutoverIndex: undefined,
-    acknowledgedCount: 0
+    acknowledgedCount: 0,
+    sealedValues: 0
   }
   const program = Effect.gen(function* () {
     for (let number = 0; number < lives; number++) yield* life(world, number)
@@ -124,6 +140,7 @@ function simulate(seed: number) {
   const exit = world.sim.run(program)
   if (Exit.isFailure(exit)) throw new Error(`seed ${seed}: ${JSON.stringify(exit.cause)}`)
   checkSealedLog(world.disk, { cutoverIndex: world.cutoverIndex, plainText: "value " })
+  world.sealedValues = checkSealedState(world.disk)
   return world
 }
 
@@ -131,6 +148,7 @@ describe("one node, simulated (SPEC §19: I4, I7, I8, I9, I10)", () => {
   it("survives kills at any moment of the phases, over 60 seeds, each run twice alike", () => {
     let acknowledged = 0
     let cutOver = 0
+    let sealedValues = 0
     for (let seed = 1; seed <= 60; seed++) {
       const first = simulate(seed)
       const second = simulate(seed)
@@ -138,8 +156,10 @@ describe("one node, simulated (SPEC §19: I4, I7, I8, I9, I10)", () => {
       expect(second.sim.steps).toBe(first.sim.steps)
       acknowledged += first.acknowledgedCount
       cutOver += first.cutoverIndex === undefined ? 0 : 1
+      sealedValues += first.sealedValues
     }
     expect(acknowledged).toBeGreaterThan(1_000)
     expect(cutOver).toBeGreaterThan(30)
+    expect(sealedValues).toBeGreaterThan(1_000)
   }, 120_000)
 })
