@@ -59,6 +59,9 @@ export const sessionResultsMax = 128
 /** Bytes of the results kept of one session; the newest is kept in any case. */
 export const sessionResultBytesMax = mebibyte
 
+/** Bytes of one value of the state's tables, as stored: a value with its envelope, or a result. */
+export const stateValueBytesMax = 8 * mebibyte
+
 // ── The log (SPEC §7–§10) ────────────────────────────────────────────────────────────────────────
 
 /** What a proposal envelope and a raft envelope add to a payload. */

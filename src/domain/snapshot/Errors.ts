@@ -1,10 +1,22 @@
-/** What can be wrong with the beginning of a snapshot (SPEC §16). */
+/** What can be wrong with a snapshot (SPEC §16). */
 import * as Schema from "effect/Schema"
 
-/** The bytes are not a snapshot, or end before its header does. */
+/** The bytes are not a snapshot, or not a whole and undamaged one. */
 export class SnapshotCorrupted extends Schema.TaggedError<SnapshotCorrupted>()(
   "SnapshotCorrupted",
-  { reason: Schema.Literals(["notASnapshot", "truncated", "outOfRange", "notCanonical"]) }
+  {
+    reason: Schema.Literals([
+      "notASnapshot",
+      "truncated",
+      "outOfRange",
+      "notCanonical",
+      "malformed",
+      "checksumMismatch",
+      "chunkMissing",
+      "rowsMissing",
+      "afterEnd"
+    ])
+  }
 ) {
   override get message() {
     return `these bytes are not a usable snapshot (${this.reason}); take another one, or fetch it again`
