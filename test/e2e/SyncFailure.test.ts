@@ -19,6 +19,8 @@ type Environment = "log" | "state"
 
 interface Fault {
   readonly environment: Environment
+  /** While it is made, an environment has another name. */
+  readonly isUnfinished?: boolean
   readonly call: "fdatasync" | "fsync" | "pwrite64"
   /** The third such call of a thread: `3`; and all later ones: `3+`. */
   readonly when: string
@@ -57,9 +59,9 @@ const putUntilFailure = Effect.fnUntraced(function* (endpoint: Endpoint.Endpoint
 
 /** Starts a node that meets the fault, writes to it until it stops, and returns how that went. */
 const meet = Effect.fnUntraced(function* (options: NodeProcess.ServeOptions, fault: Fault) {
-  const { call, environment, when } = fault
+  const { call, environment, isUnfinished = false, when } = fault
   const output = join(options.directory, "../trace")
-  const folder = join(options.directory, environment)
+  const folder = join(options.directory, isUnfinished ? `${environment}.unfinished` : environment)
   const node = yield* Process.start(
     NodeProcess.serveArguments(options),
     StraceProcess.launch({
@@ -189,7 +191,8 @@ describe("a node whose disk fails", () => {
   itTraced("while its directory is created refuses to start, and starts once it is mended", () =>
     Effect.gen(function* () {
       const { kekFile, directory, nodeName } = yield* Process.fresh
-      const faults = [...faultsOf("fdatasync", ["1"]), ...faultsOf("fsync", ["1"])]
+      const syncs = [...faultsOf("fdatasync", ["1"]), ...faultsOf("fsync", ["1"])]
+      const faults = syncs.map((fault) => ({ ...fault, isUnfinished: true }))
       for (const [at, fault] of faults.entries()) {
         const options = { kekFile, nodeName, directory: `${directory}-${at}` }
         const { ended, hasServed } = yield* Effect.scoped(meet(options, fault))
