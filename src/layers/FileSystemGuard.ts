@@ -23,6 +23,7 @@ import { FileSystemNotDurable } from "../domain/state/Errors.ts"
 import * as FileSystem from "../domain/state/FileSystem.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
+import * as DataDisks from "./DataDisks.ts"
 
 /** The directory it was given, if it passes. After `FreeSpace`, because it writes. */
 export const layer: Layer.Layer<DataDirectory, FileSystemNotDurable, DataDirectory | FreeSpace> =
@@ -31,8 +32,12 @@ export const layer: Layer.Layer<DataDirectory, FileSystemNotDurable, DataDirecto
     Effect.gen(function* () {
       const directory = yield* DataDirectory
       yield* FreeSpace
-      yield* checkMount(directory.path)
-      yield* probe(directory.path)
+      const { path } = directory
+      const disks = yield* attempt(path, "look at the file system", () => DataDisks.pathsOf(path))
+      for (const disk of disks) {
+        yield* checkMount(disk)
+        yield* probe(disk)
+      }
       return directory
     })
   )

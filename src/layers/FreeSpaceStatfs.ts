@@ -6,8 +6,7 @@
  * their own; the smallest counts. What must never happen: an answer better than the file system's
  * own. Proof: `test/layers/FreeSpace.test.ts`.
  */
-import { existsSync, statfsSync } from "node:fs"
-import { join } from "node:path"
+import { statfsSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
@@ -16,6 +15,7 @@ import type { DiskFullFailure } from "../domain/state/Errors.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
+import * as DataDisks from "./DataDisks.ts"
 
 /** Fails with `DiskFullFailure` if an opening, which writes, has no room to. */
 export const layer: Layer.Layer<FreeSpace, DiskFullFailure, DataDirectory | NodeConfig> =
@@ -23,8 +23,7 @@ export const layer: Layer.Layer<FreeSpace, DiskFullFailure, DataDirectory | Node
     FreeSpace,
     Effect.gen(function* () {
       const { path } = yield* DataDirectory
-      // What an opening creates here later is on the disk of the directory.
-      const paths = [path, join(path, "log"), join(path, "state")].filter(existsSync)
+      const paths = DataDisks.pathsOf(path)
       return yield* make(() => Math.min(...paths.map(freeBytesOf)))
     })
   )

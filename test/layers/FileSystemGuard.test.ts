@@ -1,5 +1,5 @@
 /** SPEC §17: what is probed of the file system under a data directory, on real mounts where possible. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -68,6 +68,19 @@ describe("FileSystemGuard", () => {
       expect(error).toMatchObject({ _tag: "FileSystemNotDurable", operation: "mount" })
       expect(error.message).toMatch(/mounted with \S*volatile, which ignores syncs/)
       expect(existsSync(join(mounted.path, "PROBE"))).toBe(false)
+    })
+  )
+
+  it.live("looks at the disks of the log and of the state as well", (context) =>
+    Effect.gen(function* () {
+      const mounted = yield* Mount.volatileOverlay
+      if (typeof mounted === "string") return context.skip(`no overlay here, reason: ${mounted}`)
+      for (const name of ["log", "state"]) {
+        const directory = yield* temporaryDirectory
+        symlinkSync(mounted.path, join(directory, name))
+        const error = yield* Effect.flip(pathOf(directory))
+        expect(error).toMatchObject({ directory: mounted.path, operation: "mount" })
+      }
     })
   )
 

@@ -1,5 +1,5 @@
 /** SPEC §8: who is refused when the disk fills up, what is promised, and what is given back. */
-import { mkdirSync, statfsSync } from "node:fs"
+import { mkdirSync, statfsSync, symlinkSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -30,6 +30,7 @@ import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
 import { echoed, HeldEngine } from "../support/HeldEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
+import * as Mount from "../support/Mount.ts"
 import { cutOver, enableStorage, get, put, ready, text } from "../support/NodeCalls.ts"
 
 const { freeBytesHalt, freeBytesMin } = NodeConfigLive.defaults
@@ -256,7 +257,7 @@ describe("a commit that would leave too little (SPEC §8)", () => {
 })
 
 describe("FreeSpaceStatfs", () => {
-  it.live("says what the file system says, of the smallest of the disks in use", () =>
+  it.live("says what the file system says, and that one that does not answer is full", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory
       for (const name of ["log", "state"]) mkdirSync(join(directory, name))
@@ -269,6 +270,22 @@ describe("FreeSpaceStatfs", () => {
         yield* Effect.promise(() => rm(directory, { recursive: true }))
         expect(freeBytes(), "a disk that does not answer is full").toBe(0)
       }).pipe(Effect.provide(statfs(directory)))
+    })
+  )
+
+  it.live("of several disks means the fullest, wherever it is", (context) =>
+    Effect.gen(function* () {
+      const small = yield* Mount.tmpfs({ sizeMebibytes: 48 })
+      if (typeof small === "string") return context.skip(`no tmpfs here, reason: ${small}`)
+      for (const name of ["log", "state"]) {
+        const directory = yield* temporaryDirectory
+        symlinkSync(small.path, join(directory, name))
+        const found = yield* Effect.map(FreeSpace, ({ freeBytes }) => freeBytes()).pipe(
+          Effect.provide(statfs(directory))
+        )
+        expect(found).toBeLessThanOrEqual(48 << 20)
+        expect(found).toBeGreaterThan(freeBytesHalt)
+      }
     })
   )
 })
