@@ -1,12 +1,14 @@
 /** When the power is lost: any moment of a recording, and more often the ones that look dangerous. */
 import type { SeededNumbers } from "../../test/support/SeededNumbers.ts"
-import type { DiskHistory } from "./DiskHistory.ts"
+import { type DiskHistory, filesIn } from "./DiskHistory.ts"
 import * as Mark from "./Mark.ts"
 
 export const kinds = [
   "anywhere",
   /** Before anything was acknowledged. */
   "creation",
+  /** While a file that will be synced has been written to and has not. */
+  "newFile",
   /** While a node is being opened on what another opening has left. */
   "reopening",
   "inSync",
@@ -29,7 +31,8 @@ export function draw(history: DiskHistory, numbers: SeededNumbers): CrashMoment 
   return { kind, moment: moments[numbers.below(moments.length)]! }
 }
 
-function momentsOf(kind: Kind, { marks, moments, syncs }: DiskHistory): ReadonlyArray<number> {
+function momentsOf(kind: Kind, history: DiskHistory): ReadonlyArray<number> {
+  const { marks, moments, syncs } = history
   const marked = marks.map(({ beganAt, line }) => ({ beganAt, mark: Mark.decode(line) }))
   const acknowledged = marked.filter(({ mark }) => Mark.isAcknowledgement(mark))
   const next = (at: number) => moments.find((moment) => moment > at) ?? moments.at(-1)!
@@ -38,6 +41,14 @@ function momentsOf(kind: Kind, { marks, moments, syncs }: DiskHistory): Readonly
       return moments
     case "creation":
       return moments.filter((moment) => moment < acknowledged[0]!.beganAt)
+    case "newFile":
+      return filesIn(history.parent).flatMap(({ writes }) => {
+        const from = writes[0]?.beganAt ?? Number.POSITIVE_INFINITY
+        const until = Math.min(...writes.map(({ durableAt }) => durableAt))
+        // SQLite's journal never is; nothing depends on it.
+        if (until === Number.POSITIVE_INFINITY) return []
+        return moments.filter((moment) => moment > from && moment < until)
+      })
     case "reopening": {
       const [, ...openings] = marked.filter(({ mark }) => mark._tag === "Opening")
       const until = (from: number) =>

@@ -70,3 +70,12 @@ export interface DiskHistory {
   /** Ascending: just after the beginning and just after the return of everything above. */
   readonly moments: ReadonlyArray<number>
 }
+
+/** Every file that ever had a name in the directory, or below it. */
+export const filesIn = ({ namings }: Directory): ReadonlyArray<File> => {
+  const nodes = new Set(namings.flatMap(({ meanings }) => meanings.map(({ node }) => node)))
+  return [...nodes].flatMap((node) => {
+    if (node === undefined) return []
+    return node._tag === "File" ? [node] : filesIn(node)
+  })
+}

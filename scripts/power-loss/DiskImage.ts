@@ -116,7 +116,9 @@ export function make(
       return
     }
     if (path !== "") image.set(path, "directory")
-    for (const [name, named] of namesAt(node, moment, pick(), numbers)) add(named, join(path, name))
+    // A file whose name is lost shows nothing of its bytes: in every other directory all names stay.
+    const names = numbers.below(2) === 0 ? policies.everything : pick()
+    for (const [name, named] of namesAt(node, moment, names, numbers)) add(named, join(path, name))
   }
   add(history.parent, "")
   return image
