@@ -49,9 +49,8 @@ export const make = (recording: Recording): Effect.Effect<Checker, never, Scope.
       check: (request: Request) =>
         Effect.gen(function* () {
           const checking = yield* start
-          // It may have died once it had answered, which is a finding too.
-          if (!checking.connected) return yield* new CheckerGone({ how: "after its last answer" })
-          checking.send(request)
+          // If it has died since its last answer, that is a finding: its end is the answer.
+          checking.send(request, () => {})
           return yield* answerOf<Verdict>(checking)
         }).pipe(
           Effect.tapError(() => stop),
@@ -71,6 +70,9 @@ const answerOf = <A>(child: ChildProcess) =>
     const ended = (code: number | null, signal: string | null) => {
       detach()
       resume(Effect.fail(new CheckerGone({ how: signal ?? `exit code ${code}` })))
+    }
+    if (child.exitCode !== null || child.signalCode !== null) {
+      return ended(child.exitCode, child.signalCode)
     }
     child.once("message", answered)
     child.once("exit", ended)
