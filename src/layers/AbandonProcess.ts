@@ -5,8 +5,9 @@
  * memory it has for it, and damages what lies behind. Whoever frees that aborts: Node, when it exits.
  * The node would then end by a signal, and whoever supervises it would take that for a crash and start
  * it again. So the process is replaced by one that only exits; its memory is given back unread. What
- * must never happen here: a return before everything was said and every store was closed.
- * Proof: `test/e2e/SyncFailure.test.ts`.
+ * must never happen here: a return before everything was said and every store was closed. No proof
+ * against the damage: now and then it is met before, while the stores close.
+ * Proof: `test/layers/AbandonProcess.test.ts`, `test/e2e/SyncFailure.test.ts`.
  */
 import { LogWriteFailure } from "../domain/log/Errors.ts"
 import { DataDirectoryFailure, StateWriteFailure } from "../domain/state/Errors.ts"

@@ -149,11 +149,15 @@ const wasMeta = ({ events, injected }: Met): boolean => {
   return syncing.includes(StraceTrace.descriptorOf(injected[0]!.argumentText)?.number)
 }
 
-/** LMDB prints as well, without an end of line. */
-const assertHaltedAmidNoise = (fault: Fault, { ended, hasServed }: Met) => {
-  assert.strictEqual(ended.signal, null, `${nameOf(fault)}: ${ended.stderr}`)
-  assert.match(ended.stderr, new RegExp(`sealog: .*the ${fault.environment} could not be written`))
-  assert.include(hasServed ? [70] : [1, 70], ended.code, nameOf(fault))
+/**
+ * When the write of a page fails, LMDB prints without an end of line and damages the heap. Then nobody
+ * can promise how the process ends (see `AbandonProcess`), only that it does, and does not end well.
+ */
+const assertEnded = (fault: Fault, { ended, hasServed }: Met) => {
+  const { code, signal, stderr } = ended
+  if (signal !== null) return assert.include(["SIGABRT", "SIGSEGV"], signal, nameOf(fault))
+  assert.match(stderr, new RegExp(`sealog: .*the ${fault.environment} could not be written`))
+  assert.include(hasServed ? [70] : [1, 70], code, nameOf(fault))
 }
 
 describe("a node whose disk fails", () => {
@@ -169,23 +173,25 @@ describe("a node whose disk fails", () => {
     })
   )
 
-  itTraced("in a write stops likewise, although LMDB then damages the heap of the process", () =>
-    Effect.gen(function* () {
-      const original = yield* stoppedNode
-      for (const environment of environments) {
-        // One write after the other, until both kinds of page were among them.
-        const kinds = new Set<"meta" | "other">()
-        for (let at = 2; kinds.size < 2; at += 1) {
-          assert.isBelow(at, 12, `only ${[...kinds]} pages were written`)
-          const fault: Fault = { environment, call: "pwrite64", when: `${at}` }
-          const met = yield* meetInCopy(original, fault)
-          const isMeta = wasMeta(met)
-          kinds.add(isMeta ? "meta" : "other")
-          if (isMeta) assertHalted(fault, met)
-          else assertHaltedAmidNoise(fault, met)
+  itTraced(
+    "in the write of a meta page stops likewise; in that of any other it loses nothing",
+    () =>
+      Effect.gen(function* () {
+        const original = yield* stoppedNode
+        for (const environment of environments) {
+          // One write after the other, until both kinds of page were among them.
+          const kinds = new Set<"meta" | "other">()
+          for (let at = 2; kinds.size < 2; at += 1) {
+            assert.isBelow(at, 12, `only ${[...kinds]} pages were written`)
+            const fault: Fault = { environment, call: "pwrite64", when: `${at}` }
+            const met = yield* meetInCopy(original, fault)
+            const isMeta = wasMeta(met)
+            kinds.add(isMeta ? "meta" : "other")
+            if (isMeta) assertHalted(fault, met)
+            else assertEnded(fault, met)
+          }
         }
-      }
-    })
+      })
   )
 
   itTraced("while its directory is created refuses to start, and starts once it is mended", () =>
