@@ -15,5 +15,5 @@ export const layer = (options: {
 }): Layer.Layer<FreeSpace, DiskFullFailure, NodeConfig> =>
   Layer.effect(
     FreeSpace,
-    FreeSpaceStatfs.make(() => options.disk.freeBytes)
+    FreeSpaceStatfs.make({ freeBytes: () => options.disk.freeBytes, forget: () => {} })
   )

@@ -1,10 +1,11 @@
 /**
  * Free space as the file system tells it (SPEC §8).
  *
- * Read at each call, on this thread: `statfs` of a local file system reads a counter, and a reading that
- * is never old needs no reserve for what happened since. `log` and `state` may be mount points of
- * their own; the smallest counts. What must never happen: an answer better than the file system's
- * own. Proof: `test/layers/FreeSpace.test.ts`.
+ * Read on this thread: `statfs` of a local file system reads a counter. Requests that arrive together
+ * share a reading; it is gone at the end of the turn and when something that was promised is given
+ * back, so that it needs no reserve for what happened since. Everything else, every commit above
+ * all, reads anew. `log` and `state` may be mount points of their own; the smallest counts. What must
+ * never happen: an answer better than the file system's own. Proof: `test/layers/FreeSpace.test.ts`.
  */
 import { statfsSync } from "node:fs"
 import * as Effect from "effect/Effect"
@@ -24,21 +25,47 @@ export const layer: Layer.Layer<FreeSpace, DiskFullFailure, DataDirectory | Node
     Effect.gen(function* () {
       const { path } = yield* DataDirectory
       const paths = DataDisks.pathsOf(path)
-      return yield* make(() => Math.min(...paths.map(freeBytesOf)))
+      return yield* make(readingOfTurn(() => Math.min(...paths.map(freeBytesOf))))
     })
   )
 
+/** How free space is read. */
+export interface Reading {
+  /** As of the call, or of an earlier one that is not forgotten. */
+  readonly freeBytes: () => number
+  readonly forget: () => void
+}
+
+/** What is read once is the answer until the turn of the event loop is over. */
+export function readingOfTurn(read: () => number): Reading {
+  let known: number | undefined
+  const forget = () => {
+    known = undefined
+  }
+  const freeBytes = () => {
+    if (known !== undefined) return known
+    setImmediate(forget)
+    known = read()
+    return known
+  }
+  return { freeBytes, forget }
+}
+
 /** The service over a way to read free space; for its twin as well. */
-export const make = Effect.fnUntraced(function* (freeBytes: () => number) {
+export const make = Effect.fnUntraced(function* ({ forget, freeBytes }: Reading) {
   const budget = new SpaceBudget(yield* NodeConfig, freeBytes)
+  const anew = <A>(read: () => A): A => {
+    forget()
+    return read()
+  }
   const tooFull = budget.shortage(0)
   if (tooFull !== undefined) return yield* tooFull
   return FreeSpace.of({
-    freeBytes,
+    freeBytes: () => anew(freeBytes),
     reserve: (requestBytes) => budget.reserve(requestBytes),
-    release: (requestBytes) => budget.release(requestBytes),
-    refusal: () => budget.refusal(),
-    shortage: (commitBytes) => budget.shortage(commitBytes)
+    release: (requestBytes) => anew(() => budget.release(requestBytes)),
+    refusal: () => anew(() => budget.refusal()),
+    shortage: (commitBytes) => anew(() => budget.shortage(commitBytes))
   })
 })
 

@@ -2,8 +2,8 @@
  * The free space of the disk under the data directory, and who may still use it (SPEC §8).
  *
  * What must never happen: LMDB meeting a full disk (its heap is corrupted by one). So requests are
- * refused long before, and every commit asks here first. Answers are as of the call, never of an
- * earlier reading: asking the file system costs a microsecond. Plain functions, called per request.
+ * refused long before, and every commit asks here first. Answers are as of the call; of requests that
+ * arrive in one turn of the event loop, as of the first. Plain functions, called per request.
  * Proof: `test/layers/FreeSpace.test.ts`, `test/e2e/FullDisk.test.ts`.
  */
 import * as Context from "effect/Context"

@@ -3,6 +3,7 @@ import { mkdirSync, statfsSync, symlinkSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setImmediate } from "node:timers/promises"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -257,6 +258,43 @@ describe("a commit that would leave too little (SPEC §8)", () => {
 })
 
 describe("FreeSpaceStatfs", () => {
+  it.live(
+    "reads once for the requests of a turn; anew after it, after a release, for a commit",
+    () => {
+      let reads = 0
+      let free = 2 * freeBytesMin
+      const read = () => {
+        reads += 1
+        return free
+      }
+      return Effect.gen(function* () {
+        const space = yield* FreeSpaceStatfs.make(FreeSpaceStatfs.readingOfTurn(read))
+        const { freeBytes, release, reserve, shortage } = space
+        const readsOf = (ask: () => void) => {
+          const before = reads
+          ask()
+          return reads - before
+        }
+        const tenRequests = () => {
+          for (let count = 0; count < 10; count++) expect(reserve(1)).toBeUndefined()
+        }
+        yield* Effect.promise(() => setImmediate())
+        expect(readsOf(tenRequests)).toBe(1)
+        expect(readsOf(tenRequests)).toBe(0)
+        free = freeBytesMin
+        yield* Effect.promise(() => setImmediate())
+        expect(reserve(1)?._tag, "an idle node has no reading").toBe("SpaceLow")
+        free = 2 * freeBytesMin
+        for (let count = 0; count < 20; count++) release(1)
+        expect(readsOf(tenRequests)).toBe(1)
+        free = 0
+        expect(shortage(0)?._tag).toBe("DiskFullFailure")
+        free = freeBytesMin
+        expect(freeBytes()).toBe(freeBytesMin)
+      }).pipe(Effect.provide(NodeConfigLive.layer()))
+    }
+  )
+
   it.live("says what the file system says, and that one that does not answer is full", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

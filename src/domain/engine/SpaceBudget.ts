@@ -36,7 +36,7 @@ const behindBytes = 4 * Limits.stateWaitingBytesMax
 /** Mutable: one per opening of a data directory. */
 export class SpaceBudget {
   private readonly marks: SpaceMarks
-  /** What may still be written, as of the call. */
+  /** What may still be written: never less recent than the last release. */
   private readonly freeBytes: () => number
   private reservedBytes = 0
 
