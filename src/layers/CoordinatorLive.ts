@@ -27,7 +27,6 @@ import { invariant } from "../domain/Invariant.ts"
 import * as Payload from "../domain/log/Payload.ts"
 import type { SessionSequence } from "../domain/log/Request.ts"
 import { SequenceForgotten, SessionUnknown } from "../domain/session/Errors.ts"
-import type * as SessionTable from "../domain/session/SessionTable.ts"
 import { Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
@@ -38,7 +37,9 @@ import { WrapFlag } from "../services/WrapFlag.ts"
 import { SpaceReport } from "./SpaceReport.ts"
 
 /** What applying it did, for one caller. */
-type Answer = RequestOutcome | SessionTable.OpenOutcome
+type Answer =
+  | RequestOutcome
+  | Extract<AppliedOutcome, { readonly _tag: "SessionOpened" | "SessionsExpired" }>
 
 /** A user request that was admitted, with its caller. One that is alone is a payload already. */
 interface Admitted extends Waiting {
@@ -62,23 +63,33 @@ const make = Effect.gen(function* () {
     })
   const ofRequest = (request: Uint8Array, session: SessionSequence | undefined) =>
     within(propose({ request, session, isAlone: false }))
+  const ofPayload = (payload: Payload.OpenSession | Payload.ExpireSessions) =>
+    within(propose({ request: Payload.encode(payload), session: undefined, isAlone: true }))
   return Coordinator.of({
     propose: (request) => Effect.map(ofRequest(request, undefined), resultOf),
     proposeOnce: (request, write) =>
       Effect.flatMap(ofRequest(request, write), (answer) =>
         isRefusal(answer) ? Effect.fail(answer) : Effect.succeed(resultOf(answer))
       ),
-    openSession: (sessionId) => {
-      const request = Payload.encode({ _tag: "OpenSession", sessionId })
-      const opened = within(propose({ request, session: undefined, isAlone: true }))
-      return Effect.flatMap(opened, (answer) => {
-        invariant("_tag" in answer && !isRefusal(answer), "opening a session has its own outcome")
-        return answer._tag === "Refused" ? Effect.fail(answer.refusal) : Effect.void
-      })
-    },
+    openSession: (sessionId) =>
+      Effect.flatMap(ofPayload({ _tag: "OpenSession", sessionId }), (answer) => {
+        invariant(isOutcome(answer, "SessionOpened"), "opening a session has its own outcome")
+        const { outcome } = answer
+        return outcome._tag === "Refused" ? Effect.fail(outcome.refusal) : Effect.void
+      }),
+    expireSessions: (sessions) =>
+      Effect.map(ofPayload({ _tag: "ExpireSessions", sessions }), (answer) => {
+        invariant(isOutcome(answer, "SessionsExpired"), "expiring sessions has its own outcome")
+        return answer.count
+      }),
     administer: (body) => within(administer(body))
   })
 })
+
+const isOutcome = <Tag extends AppliedOutcome["_tag"]>(
+  answer: Answer,
+  tag: Tag
+): answer is Extract<Answer, { readonly _tag: Tag }> => "_tag" in answer && answer._tag === tag
 
 const isRefusal = (answer: Answer): answer is SessionRefusal =>
   answer instanceof SessionUnknown || answer instanceof SequenceForgotten
@@ -183,7 +194,7 @@ const bodyOf = (batch: ReadonlyArray<Admitted>): Uint8Array =>
 
 /** What applying a batch did, caller by caller. */
 function answersOf(outcome: AppliedOutcome): ReadonlyArray<Answer> {
-  if (outcome._tag === "SessionOpened") return [outcome.outcome]
+  if (outcome._tag === "SessionOpened" || outcome._tag === "SessionsExpired") return [outcome]
   invariant(outcome._tag === "Results", "a batch of requests has results")
   return outcome.results
 }

@@ -29,6 +29,7 @@ import * as OpeningLive from "./OpeningLive.ts"
 import * as QuiescenceBarrierLive from "./QuiescenceBarrierLive.ts"
 import * as RaftEngineLive from "./RaftEngineLive.ts"
 import * as ReplicaLive from "./ReplicaLive.ts"
+import * as SessionExpiryLive from "./SessionExpiryLive.ts"
 import * as StateMachineKv from "./StateMachineKv.ts"
 import * as StateStoreLmdb from "./StateStoreLmdb.ts"
 import * as TelemetryLive from "./TelemetryLive.ts"
@@ -54,7 +55,7 @@ export const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E,
  */
 export const replica = (options: { readonly nodeName: NodeName }) =>
   Layer.mergeAll(ReplicaLive.layer, EncryptionAdminLive.layer, CutoverLive.layer).pipe(
-    Layer.provideMerge(NodeMetrics.layer),
+    Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
     Layer.provideMerge(CoordinatorLive.layer),
     Layer.provideMerge(NodeStatusLive.layer),
     Layer.provideMerge(RaftEngineLive.layer),

@@ -20,6 +20,8 @@ export const defaults: NodeSettings = {
   freeBytesMin: 256 * Limits.mebibyte,
   freeBytesHalt: 32 * Limits.mebibyte,
   uncommittedBytesMax: 64 * Limits.mebibyte,
+  sessionIdleMillis: 3_600_000,
+  sessionScanMillis: 60_000,
   peerConnectTimeoutMillis: 1_000,
   peerBackoffMillis: { min: 50, max: 2_000 },
   peerStallMillis: 10_000,

@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import type { SessionRefusal } from "../domain/apply/Outcome.ts"
 import type { SidecarOutcome } from "../domain/encryption/SidecarState.ts"
 import type { ProposalSuperseded, ProposalTimedOut, SpaceLow } from "../domain/engine/Errors.ts"
+import type { IdleSession } from "../domain/log/Payload.ts"
 import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
 import type { TooManySessions } from "../domain/session/Errors.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
@@ -35,6 +36,10 @@ export class Coordinator extends Context.Service<
     readonly openSession: (
       sessionId: SessionId
     ) => Effect.Effect<void, ProposeFailure | TooManySessions>
+    /** Ends sessions, except those that were used since; returns how many were ended. */
+    readonly expireSessions: (
+      sessions: ReadonlyArray<IdleSession>
+    ) => Effect.Effect<number, ProposeFailure>
     /**
      * Proposes a command of the encryption administration, in an entry of its own; passes a closed
      * barrier. Returns what applying it did.

@@ -32,6 +32,9 @@ export interface NodeSettings {
   readonly freeBytesMin: number
   /** Free disk space that every commit must leave; the node stops instead of passing it. */
   readonly freeBytesHalt: number
+  /** A client session that nobody has used for this long may be ended; how often it is looked for. */
+  readonly sessionIdleMillis: number
+  readonly sessionScanMillis: number
   /** How long a connection with a peer may take to be made, handshake included. */
   readonly peerConnectTimeoutMillis: number
   /** Pause before a peer is dialled again: from the first to the second, doubling, with jitter. */

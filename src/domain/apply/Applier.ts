@@ -268,12 +268,12 @@ export class Applier {
 
   private expireSessions(
     entry: Entry,
-    { sessionIds }: Payload.ExpireSessions,
+    { sessions }: Payload.ExpireSessions,
     transaction: StateTransaction
   ): AppliedOutcome {
     const { groupId } = this.parts
     try {
-      const count = SessionTable.expire(transaction, groupId, sessionIds)
+      const count = SessionTable.expire(transaction, groupId, sessions)
       return { _tag: "SessionsExpired", count }
     } catch (error) {
       throw asApplyFailure(error, entry, groupId)

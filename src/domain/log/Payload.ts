@@ -6,7 +6,8 @@
  * - `0x01` a batch: `count(4)`, then `length(4) ‖ request` each; at least one
  * - `0x02`, `0x03` reserved
  * - `0x04`, `0x05` the commands of `encryption/Command`
- * - `0x06` client session: `0x01 ‖ sessionId(16)` open; `0x02 ‖ count(4) ‖ sessionId(16)…` expire
+ * - `0x06` client session: `0x01 ‖ sessionId(16)` open; `0x02 ‖ count(4)`, then `sessionId(16) ‖
+ *   lastIndex(8)` each, expire
  *
  * An opcode or sub-tag this release does not know is `UnknownOpcode`, apart from `Malformed`: it means a
  * newer writer. Both halt apply (SPEC §11). What must never happen here: a sealed body decoded as a
@@ -17,6 +18,7 @@ import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
 import type { Malformed } from "../bytes/Errors.ts"
 import * as Command from "../encryption/Command.ts"
+import type { LogIndex } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import { UnknownOpcode } from "./Errors.ts"
 import * as Request from "./Request.ts"
@@ -33,10 +35,16 @@ export interface OpenSession {
   readonly sessionId: Request.SessionId
 }
 
-/** The leader ends sessions that are too old or too many, on every replica alike. */
+/** A session, and the last entry that wrote with it when somebody looked. */
+export interface IdleSession {
+  readonly sessionId: Request.SessionId
+  readonly lastIndex: LogIndex
+}
+
+/** The leader ends sessions that were idle for too long; one that was used since then stays. */
 export interface ExpireSessions {
   readonly _tag: "ExpireSessions"
-  readonly sessionIds: ReadonlyArray<Request.SessionId>
+  readonly sessions: ReadonlyArray<IdleSession>
 }
 
 /** Dispatch by `_tag`; the encryption commands are variants of their own. */
@@ -44,6 +52,7 @@ export type Payload = Requests | Command.Command | OpenSession | ExpireSessions
 
 const opcodes = { request: 0x00, batch: 0x01, session: 0x06, ...Command.opcodes } as const
 const subTags = { open: 1, expire: 2 } as const
+const idleSessionBytes = 24
 
 /** One allocation. What is out of bounds is a bug of the caller. */
 export function encode(payload: Payload): Buffer {
@@ -57,10 +66,10 @@ export function encode(payload: Payload): Buffer {
         .hex128(payload.sessionId)
         .done()
     case "ExpireSessions": {
-      const { sessionIds } = payload
-      const writer = ByteWriter.allocate(6 + 16 * sessionIds.length)
-      writer.u8(opcodes.session).u8(subTags.expire).u32(sessionIds.length)
-      for (const sessionId of sessionIds) writer.hex128(sessionId)
+      const { sessions } = payload
+      const writer = ByteWriter.allocate(6 + idleSessionBytes * sessions.length)
+      writer.u8(opcodes.session).u8(subTags.expire).u32(sessions.length)
+      for (const { lastIndex, sessionId } of sessions) writer.hex128(sessionId).u64(lastIndex)
       return writer.done()
     }
     default:
@@ -129,10 +138,13 @@ function decodeSession(body: Uint8Array): Result.Result<Payload, Malformed | Unk
     case subTags.open:
       return reader.end({ _tag: "OpenSession", sessionId: readSessionId(reader) })
     case subTags.expire: {
-      const count = reader.count("u32", 16)
-      const sessionIds: Array<Request.SessionId> = []
-      for (let read = 0; read < count; read++) sessionIds.push(readSessionId(reader))
-      return reader.end({ _tag: "ExpireSessions", sessionIds })
+      const count = reader.count("u32", idleSessionBytes)
+      const sessions: Array<IdleSession> = []
+      for (let read = 0; read < count; read++) {
+        const sessionId = readSessionId(reader)
+        sessions.push({ sessionId, lastIndex: reader.u64() as LogIndex })
+      }
+      return reader.end({ _tag: "ExpireSessions", sessions })
     }
     default:
       return Result.fail(new UnknownOpcode({ opcode: opcodes.session, subTag }))

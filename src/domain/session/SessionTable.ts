@@ -18,6 +18,7 @@ import { invariant } from "../Invariant.ts"
 import { ValueCorrupted } from "../kv/Errors.ts"
 import * as Limits from "../Limits.ts"
 import type { RecordCorrupted } from "../log/Errors.ts"
+import type { IdleSession } from "../log/Payload.ts"
 import type { SessionId, SessionSequence } from "../log/Request.ts"
 import type { Row, StateReader, StateTransaction } from "../state/StateTransaction.ts"
 import { SequenceForgotten, SessionUnknown, TooManySessions } from "./Errors.ts"
@@ -63,20 +64,22 @@ export function open(
   return { _tag: "Opened" }
 }
 
-/** Ends these sessions and forgets their results; returns how many of them there were. */
+/**
+ * Ends these sessions and forgets their results, except those that were used since; returns how many
+ * were ended. Throws `RecordCorrupted`.
+ */
 export function expire(
   transaction: StateTransaction,
   groupId: GroupId,
-  sessionIds: ReadonlyArray<SessionId>
+  sessions: ReadonlyArray<IdleSession>
 ): number {
   let expired = 0
-  for (const sessionId of sessionIds) {
-    const key = SessionRecord.sessionKey(sessionId)
-    if (transaction.get("sessions", key) === undefined) continue
+  for (const { lastIndex, sessionId } of sessions) {
+    if (sessionOf(transaction, groupId, sessionId)?.lastIndex !== lastIndex) continue
     for (const row of resultsOf(transaction, sessionId, undefined)) {
       transaction.remove("sessions", row.key)
     }
-    transaction.remove("sessions", key)
+    transaction.remove("sessions", SessionRecord.sessionKey(sessionId))
     expired += 1
   }
   if (expired > 0) putCount(transaction, groupId, countOf(transaction, groupId) - expired)
@@ -131,13 +134,13 @@ export function list(
   reader: StateReader,
   groupId: GroupId,
   { after, limit }: { readonly after: SessionId | undefined; readonly limit: number }
-): ReadonlyArray<SessionRecord.Session & { readonly sessionId: SessionId }> {
+): ReadonlyArray<IdleSession> {
   const first = after === undefined ? Buffer.from([0x01]) : SessionRecord.sessionKey(after)
   const from = after === undefined ? first : Buffer.concat([first, Buffer.from([0])])
   const rows = reader.range("sessions", { from, until: Buffer.from([0x02]), limit })
   return rows.map((row) => ({
     sessionId: Buffer.from(row.key).toString("hex", 1) as SessionId,
-    ...decoded(SessionRecord.decodeSession(groupId, row))
+    lastIndex: decoded(SessionRecord.decodeSession(groupId, row)).lastIndex
   }))
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { KeyId } from "../../../src/domain/Ids.ts"
+import { KeyId, LogIndex } from "../../../src/domain/Ids.ts"
 import * as Payload from "../../../src/domain/log/Payload.ts"
 import * as Request from "../../../src/domain/log/Request.ts"
 import { bytesOf, describeTotalDecoder, failureOf, hex, int } from "../bytes/Decoding.ts"
@@ -22,10 +22,15 @@ const golden = {
     0000001a 01 000102030405060708090a0b0c0d0e0f 0000000000000102 63`),
   open: hex("06 01 000102030405060708090a0b0c0d0e0f"),
   expire: hex(`06 02 00000002
-    000102030405060708090a0b0c0d0e0f 101112131415161718191a1b1c1d1e1f`),
+    000102030405060708090a0b0c0d0e0f 0000000000000007
+    101112131415161718191a1b1c1d1e1f 0000000100000002`),
   marker: hex("05 05 01020304")
 }
 const other = Request.SessionId.make("101112131415161718191a1b1c1d1e1f")
+const idle = [
+  { sessionId: session.sessionId, lastIndex: LogIndex.make(7) },
+  { sessionId: other, lastIndex: LogIndex.make(0x0000000100000002) }
+]
 const raftKeyId = KeyId.make(0x01020304)
 
 const request = Schema.Struct({
@@ -42,8 +47,7 @@ describe("Payload", () => {
     expect(encode({ _tag: "Requests", requests: [withSession] })).toEqual(golden.oneWithSession)
     expect(encode({ _tag: "Requests", requests: [plain, withSession] })).toEqual(golden.batch)
     expect(encode({ _tag: "OpenSession", sessionId: session.sessionId })).toEqual(golden.open)
-    const sessionIds = [session.sessionId, other]
-    expect(encode({ _tag: "ExpireSessions", sessionIds })).toEqual(golden.expire)
+    expect(encode({ _tag: "ExpireSessions", sessions: idle })).toEqual(golden.expire)
     expect(encode({ _tag: "EnableRaftEnvelope", raftKeyId })).toEqual(golden.marker)
   })
 
@@ -52,10 +56,7 @@ describe("Payload", () => {
     expect(decode(golden.one)).toEqual({ _tag: "Requests", requests: [plain] })
     expect(decode(golden.batch)).toEqual({ _tag: "Requests", requests: [plain, withSession] })
     expect(decode(golden.open)).toEqual({ _tag: "OpenSession", sessionId: session.sessionId })
-    expect(decode(golden.expire)).toEqual({
-      _tag: "ExpireSessions",
-      sessionIds: [session.sessionId, other]
-    })
+    expect(decode(golden.expire)).toEqual({ _tag: "ExpireSessions", sessions: idle })
     expect(decode(golden.marker)).toEqual({ _tag: "EnableRaftEnvelope", raftKeyId })
   })
 

@@ -37,8 +37,21 @@ function tableOn(sidecar = plain) {
     rows: () => contents().sessions,
     open: (sessionId: SessionId, index = 1) =>
       store.transact((tx) => SessionTable.open(tx, groupId, { sessionId, index: indexOf(index) })),
+    /** As they are seen now. */
     expire: (...sessionIds: ReadonlyArray<SessionId>) =>
-      store.transact((tx) => SessionTable.expire(tx, groupId, sessionIds)),
+      store.transact((tx) => {
+        const all = SessionTable.list(tx, groupId, { after: undefined, limit: 5_000 })
+        const ended = sessionIds.map((id) => all.find(({ sessionId }) => sessionId === id))
+        return SessionTable.expire(
+          tx,
+          groupId,
+          ended.filter((session) => session !== undefined)
+        )
+      }),
+    expireSeenAt: (sessionId: SessionId, index: number) =>
+      store.transact((tx) =>
+        SessionTable.expire(tx, groupId, [{ sessionId, lastIndex: indexOf(index) }])
+      ),
     list: (after?: SessionId, limit = 100) =>
       SessionTable.list(store.reader, groupId, { after, limit }),
     find: (sessionId: SessionId, sequence: number) =>
@@ -85,6 +98,17 @@ describe("client sessions (SPEC §7)", () => {
     expect(table.rows()).toHaveLength(1)
     table.open(a)
     expect(table.find(a, 1)._tag).toBe("New")
+  })
+
+  it("that were used since somebody looked are not expired", () => {
+    const table = tableOn()
+    table.open(a, 4)
+    table.write(a, 1, text("one"), 9)
+    expect(table.expireSeenAt(a, 4)).toBe(0)
+    expect(table.expireSeenAt(b, 4)).toBe(0)
+    expect(table.find(a, 1)).toEqual(repeated("one"))
+    expect(table.expireSeenAt(a, 9)).toBe(1)
+    expect(table.find(a, 1)).toMatchObject(refused("SessionUnknown"))
   })
 
   it("forget the oldest results beyond the count, and refuse what they forget", () => {
