@@ -17,14 +17,15 @@ export const layer = KvApi.toLayer(
     const { duringCutover } = yield* Patience.make
 
     return KvApi.of({
-      KvPut: ({ key, value }) => serve(duringCutover(store.put(key, value))),
-      KvDelete: ({ key }) => serve(duringCutover(store.delete(key))),
+      KvPut: ({ key, session, value }) => serve(duringCutover(store.put(key, value, { session }))),
+      KvDelete: ({ key, session }) => serve(duringCutover(store.delete(key, { session }))),
       KvGet: ({ key, stale }) =>
         serve(duringCutover(store.get(key, { stale }))).pipe(
           Effect.map((found) => (found === undefined ? {} : { found }))
         ),
       KvRange: (range) => serve(duringCutover(store.range(range))),
-      KvTxn: (txn) => serve(duringCutover(store.txn(txn)))
+      KvTxn: (txn) => serve(duringCutover(store.txn(txn))),
+      KvOpenSession: ({ sessionId }) => serve(duringCutover(store.openSession(sessionId)))
     })
   })
 )

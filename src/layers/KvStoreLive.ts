@@ -13,30 +13,40 @@ import { TxnReadTooLarge } from "../domain/kv/Errors.ts"
 import * as KvResult from "../domain/kv/Result.ts"
 import * as Txn from "../domain/kv/Txn.ts"
 import * as Limits from "../domain/Limits.ts"
+import type { SessionSequence } from "../domain/log/Request.ts"
 import { Coordinator } from "../services/Coordinator.ts"
-import { type KvReadFailure, KvStore, type RangePage } from "../services/KvStore.ts"
+import {
+  type KvReadFailure,
+  KvStore,
+  type KvWriteFailure,
+  type RangePage
+} from "../services/KvStore.ts"
 import * as ReplicaLive from "./ReplicaLive.ts"
 
 const make = Effect.gen(function* () {
   const coordinator = yield* Coordinator
   const replica = yield* ReplicaLive.makeImpatient
 
-  const request = (command: Command.Command) =>
-    Effect.map(coordinator.propose(Command.encode(command)), decoded)
+  const request = (command: Command.Command, session: SessionSequence | undefined) => {
+    const bytes = Command.encode(command)
+    const result: Effect.Effect<Uint8Array, KvWriteFailure> =
+      session === undefined ? coordinator.propose(bytes) : coordinator.proposeOnce(bytes, session)
+    return Effect.map(result, decoded)
+  }
   const read = (query: Command.Command, options?: { readonly stale?: boolean | undefined }) =>
     Effect.map(replica.read(Command.encode(query), options), decoded)
 
   return KvStore.of({
-    put: (key, value) =>
+    put: (key, value, options) =>
       unlessRefused(Command.putRefusalOf({ key, value }), () =>
-        Effect.map(request({ _tag: "Put", key, value }), (result) => {
+        Effect.map(request({ _tag: "Put", key, value }, options?.session), (result) => {
           invariant(result._tag === "Written", "a put answers what it has written")
           return { revision: result.revision }
         })
       ),
-    delete: (key) =>
+    delete: (key, options) =>
       unlessRefused(Txn.keyRefusalOf(key), () =>
-        Effect.map(request({ _tag: "Delete", key }), (result) => {
+        Effect.map(request({ _tag: "Delete", key }, options?.session), (result) => {
           invariant(result._tag === "Deleted", "a delete answers what it has deleted")
           return { revision: result.revision, deleted: result.deleted }
         })
@@ -53,15 +63,15 @@ const make = Effect.gen(function* () {
         Effect.map(read(range, { stale }), pageOf)
       )
     },
-    txn: ({ compares, onFailure, onSuccess }) => {
+    txn: ({ compares, onFailure, onSuccess, session }) => {
       const txn: Txn.Txn = { _tag: "Txn", compares, onSuccess, onFailure }
       return unlessRefused(Command.txnRefusalOf(txn), () => {
-        const result: Effect.Effect<KvResult.KvResult, KvReadFailure> = Txn.isReadOnly(txn)
-          ? read(txn)
-          : request(txn)
+        const result: Effect.Effect<KvResult.KvResult, KvReadFailure | KvWriteFailure> =
+          Txn.isReadOnly(txn) ? read(txn) : request(txn, session)
         return Effect.flatMap(result, doneOf)
       })
-    }
+    },
+    openSession: coordinator.openSession
   })
 })
 

@@ -25,7 +25,8 @@ const make = Effect.gen(function* () {
     delete: patient(store.delete),
     get: patient(store.get),
     range: patient(store.range),
-    txn: patient(store.txn)
+    txn: patient(store.txn),
+    openSession: patient(store.openSession)
   })
 })
 

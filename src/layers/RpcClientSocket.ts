@@ -3,7 +3,7 @@
  *
  * A frame above the server's limit spoils a connection for every later call, so nothing that large may
  * be sent. Nothing is ever re-sent here: after `ConnectionLost` only the caller knows whether a repeat
- * is safe. Proof: `test/layers/RpcSocket.test.ts`.
+ * is safe, and `RpcSession` is a caller that does. Proof: `test/layers/RpcSocket.test.ts`.
  */
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as Cause from "effect/Cause"
@@ -19,7 +19,8 @@ import { ConnectionLost, EndpointUnreachable, RequestDied } from "../domain/api/
 import { frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
 import * as Command from "../domain/kv/Command.ts"
 import * as Txn from "../domain/kv/Txn.ts"
-import type { RangeOptions, TxnOptions } from "../services/KvStore.ts"
+import type { SessionId } from "../domain/log/Request.ts"
+import type { RangeOptions, TxnOptions, WriteOptions } from "../services/KvStore.ts"
 
 /** How long a connection may take to open. */
 const connectMillisMax = 3_000
@@ -77,13 +78,13 @@ const clientOf = (rpc: Rpc, endpoint: string) => {
     typeof text === "string" ? new TextEncoder().encode(text) : text
   return {
     endpoint,
-    put: (keyText: string | Uint8Array, valueText: string | Uint8Array) => {
-      const write = { key: bytesOf(keyText), value: bytesOf(valueText) }
-      return sent(Command.putRefusalOf(write), () => rpc.KvPut(write))
+    put: (keyText: string | Uint8Array, valueText: string | Uint8Array, write?: WriteOptions) => {
+      const pair = { key: bytesOf(keyText), value: bytesOf(valueText) }
+      return sent(Command.putRefusalOf(pair), () => rpc.KvPut({ ...pair, ...sessionOf(write) }))
     },
-    delete: (keyText: string | Uint8Array) => {
+    delete: (keyText: string | Uint8Array, write?: WriteOptions) => {
       const key = bytesOf(keyText)
-      return sent(Txn.keyRefusalOf(key), () => rpc.KvDelete({ key }))
+      return sent(Txn.keyRefusalOf(key), () => rpc.KvDelete({ key, ...sessionOf(write) }))
     },
     /** `undefined` if there is no such key. Linearizable unless `stale`. */
     get: (
@@ -101,14 +102,20 @@ const clientOf = (rpc: Rpc, endpoint: string) => {
         rpc.KvRange(continuation === undefined ? query : { ...query, continuation })
       )
     },
-    txn: (txn: TxnOptions) =>
-      sent(Command.txnRefusalOf({ _tag: "Txn", ...txn }), () => rpc.KvTxn(txn)),
+    txn: ({ session, ...txn }: TxnOptions & WriteOptions) =>
+      sent(Command.txnRefusalOf({ _tag: "Txn", ...txn }), () =>
+        rpc.KvTxn({ ...txn, ...sessionOf({ session }) })
+      ),
+    openSession: (sessionId: SessionId) => answered(rpc.KvOpenSession({ sessionId })),
     status: answered(rpc.AdminStatus()),
     encryptionStatus: answered(rpc.EncryptionStatus()),
     enableStorageEnvelope: answered(rpc.EnableStorageEnvelope()),
     enableRaftEnvelope: answered(rpc.EnableRaftEnvelope())
   }
 }
+
+/** A field that is absent, not undefined, without a session. */
+const sessionOf = ({ session }: WriteOptions = {}) => (session === undefined ? {} : { session })
 
 /** Turns what the connection did to a call into typed failures. */
 const answering =

@@ -1,13 +1,16 @@
 /** The key-value store as its users call it, in process or behind RPC (SPEC §7). */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { SessionRefusal } from "../domain/apply/Outcome.ts"
 import type { NodeStopped } from "../domain/engine/Errors.ts"
 import type { Revision } from "../domain/Ids.ts"
 import type * as KvErrors from "../domain/kv/Errors.ts"
 import type * as KvResult from "../domain/kv/Result.ts"
 import type { Span } from "../domain/kv/Span.ts"
 import type { Compare, Operation } from "../domain/kv/Txn.ts"
+import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
 import type { KeyedValue, StoredValue } from "../domain/machine/ValueStore.ts"
+import type { TooManySessions } from "../domain/session/Errors.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 
 /** Beside its refusals, which come before anything is proposed. */
@@ -40,20 +43,30 @@ export interface TxnOptions {
   readonly onFailure: ReadonlyArray<Operation>
 }
 
+/** A write with a session is applied once, however often it is asked for (SPEC §7). */
+export interface WriteOptions {
+  readonly session?: SessionSequence | undefined
+}
+
+/** `SessionRefusal`: only of a write with a session. */
+export type KvWriteFailure = ProposeFailure | SessionRefusal
+
 export class KvStore extends Context.Service<
   KvStore,
   {
     /** Returns the revision of this write, once it is applied. */
     readonly put: (
       key: Uint8Array,
-      value: Uint8Array
-    ) => Effect.Effect<{ readonly revision: Revision }, ProposeFailure | KvErrors.PutRefusal>
+      value: Uint8Array,
+      options?: WriteOptions
+    ) => Effect.Effect<{ readonly revision: Revision }, KvWriteFailure | KvErrors.PutRefusal>
     /** `deleted` is false, and the revision unchanged, if there was no such key. */
     readonly delete: (
-      key: Uint8Array
+      key: Uint8Array,
+      options?: WriteOptions
     ) => Effect.Effect<
       { readonly revision: Revision; readonly deleted: boolean },
-      ProposeFailure | KvErrors.KeyRefusal
+      KvWriteFailure | KvErrors.KeyRefusal
     >
     /** Linearizable unless `stale`, which answers from this node's applied state at once. */
     readonly get: (
@@ -69,10 +82,14 @@ export class KvStore extends Context.Service<
      * reads is not proposed. `TxnReadTooLarge`: it would open too many values; nothing was changed.
      */
     readonly txn: (
-      options: TxnOptions
+      options: TxnOptions & WriteOptions
     ) => Effect.Effect<
       Omit<KvResult.TxnDone, "_tag">,
-      KvReadFailure | KvErrors.TxnRefusal | KvErrors.TxnReadTooLarge
+      KvReadFailure | KvWriteFailure | KvErrors.TxnRefusal | KvErrors.TxnReadTooLarge
     >
+    /** Opens a session under an id that the client has drawn; repeating it does no harm. */
+    readonly openSession: (
+      sessionId: SessionId
+    ) => Effect.Effect<void, ProposeFailure | TooManySessions>
   }
 >()("sealog/KvStore") {}

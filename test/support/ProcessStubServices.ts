@@ -54,7 +54,8 @@ const kvStore = (script: Script) =>
         }),
       get: (key) => Effect.sync(() => values.get(nameOf(key))),
       range: () => Effect.die("ranges are tested against a node"),
-      txn: () => Effect.die("transactions are tested against a node")
+      txn: () => Effect.die("transactions are tested against a node"),
+      openSession: () => Effect.die("sessions are tested against a node")
     })
   })
 

@@ -36,6 +36,16 @@ export class RequestDied extends Schema.TaggedError<RequestDied>()("RequestDied"
   }
 }
 
+/** The write was repeated as long as it may be, and whether it is applied is still not known. */
+export class WriteOutcomeUnknown extends Schema.TaggedError<WriteOutcomeUnknown>()(
+  "WriteOutcomeUnknown",
+  { afterMillis: Schema.Int, cause: Schema.String }
+) {
+  override get message() {
+    return `no answer in ${this.afterMillis} ms (${this.cause}); the write may or may not be applied, read before you repeat it`
+  }
+}
+
 /** This address may not be served yet. */
 export class ListenRefused extends Schema.TaggedError<ListenRefused>()("ListenRefused", {
   listen: Schema.String

@@ -5,12 +5,28 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import { Revision } from "../Ids.ts"
 import * as Kv from "../kv/Errors.ts"
+import { SessionId } from "../log/Request.ts"
+import { SequenceForgotten, SessionUnknown, TooManySessions } from "../session/Errors.ts"
 import { proposeFailures } from "./ProposeFailures.ts"
 
 const keyRefusals = [Kv.KeyEmpty, Kv.KeyTooLarge] as const
 
+/** Which write of which session it is, if it may be repeated (SPEC §7). */
+const session = Schema.optionalKey(
+  Schema.Struct({
+    sessionId: SessionId,
+    sequence: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }))
+  })
+)
+
 /** Why a write is refused or its outcome is not known. */
-export const WriteFailure = Schema.Union([...proposeFailures, ...keyRefusals, Kv.ValueTooLarge])
+export const WriteFailure = Schema.Union([
+  ...proposeFailures,
+  ...keyRefusals,
+  Kv.ValueTooLarge,
+  SessionUnknown,
+  SequenceForgotten
+])
 
 export const ReadFailure = Schema.Union([...proposeFailures, ...keyRefusals, Kv.ValueCorrupted])
 
@@ -75,12 +91,12 @@ export const OperationResult = Schema.Union([
 
 export class KvApi extends RpcGroup.make(
   Rpc.make("KvPut", {
-    payload: { key: Schema.Uint8Array, value: Schema.Uint8Array },
+    payload: { key: Schema.Uint8Array, value: Schema.Uint8Array, session },
     success: Schema.Struct({ revision: Revision }),
     error: WriteFailure
   }),
   Rpc.make("KvDelete", {
-    payload: { key: Schema.Uint8Array },
+    payload: { key: Schema.Uint8Array, session },
     success: Schema.Struct({ revision: Revision, deleted: Schema.Boolean }),
     error: WriteFailure
   }),
@@ -109,7 +125,8 @@ export class KvApi extends RpcGroup.make(
     payload: {
       compares: Schema.Array(Compare),
       onSuccess: Schema.Array(Operation),
-      onFailure: Schema.Array(Operation)
+      onFailure: Schema.Array(Operation),
+      session
     },
     success: Schema.Struct({
       succeeded: Schema.Boolean,
@@ -117,5 +134,9 @@ export class KvApi extends RpcGroup.make(
       results: Schema.Array(OperationResult)
     }),
     error: TxnFailure
+  }),
+  Rpc.make("KvOpenSession", {
+    payload: { sessionId: SessionId },
+    error: Schema.Union([...proposeFailures, TooManySessions])
   })
 ) {}

@@ -1,0 +1,137 @@
+/**
+ * Writes through a client that are applied exactly once, whatever becomes of connections and leaders
+ * meanwhile (SPEC §7).
+ *
+ * Each write has a sequence of a session, and is repeated under it until it is answered or its time is
+ * over: the node recognises what it has applied. What must never happen: a write repeated under another
+ * sequence after it may have been applied; more writes in flight than the node remembers results of.
+ * Proof: `test/layers/RpcSession.test.ts`, `test/e2e/ExactlyOnce.test.ts`.
+ */
+import { randomBytes } from "node:crypto"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
+import { WriteOutcomeUnknown } from "../domain/api/Errors.ts"
+import * as Limits from "../domain/Limits.ts"
+import { SessionId, type SessionSequence } from "../domain/log/Request.ts"
+import type { TxnOptions } from "../services/KvStore.ts"
+import type { Client } from "./RpcClientSocket.ts"
+
+export interface Options {
+  /** How long one write is repeated. */
+  readonly deadlineMillis?: number
+}
+
+/** After these the write may be applied. */
+const isOpen = (tag: string): boolean =>
+  tag === "ConnectionLost" || tag === "ProposalTimedOut" || tag === "NodeStopped"
+
+/** After these it is not, and another attempt may do better. */
+const isForNow = (tag: string): boolean =>
+  tag === "NotLeader" ||
+  tag === "LeaderNotReady" ||
+  tag === "CutoverInFlight" ||
+  tag === "TooManyProposals" ||
+  tag === "ProposalSuperseded"
+
+const pauseMillis = { min: 10, max: 500 }
+/** Half of what the node remembers, so that no answer is forgotten that is still waited for. */
+const writesInFlightMax = Limits.sessionResultsMax / 2
+
+interface Failure {
+  readonly _tag: string
+  readonly message: string
+}
+
+type Attempt<A, E> = (session: SessionSequence) => Effect.Effect<A, E>
+
+/** Mutable: the session in use and its next sequence. */
+class Session {
+  id = SessionId.make(randomBytes(16).toString("hex"))
+  isOpened = false
+  private lastSequence = 0
+
+  next(): SessionSequence {
+    this.lastSequence += 1
+    return { sessionId: this.id, sequence: this.lastSequence }
+  }
+}
+
+/** What a session needs of a client. */
+export type Writing = Pick<Client, "put" | "delete" | "txn" | "openSession">
+
+/** A client whose writes are repeated safely. Fails with `WriteOutcomeUnknown` where that did not help. */
+export const make = Effect.fnUntraced(function* (client: Writing, options: Options = {}) {
+  const deadlineMillis = options.deadlineMillis ?? 30_000
+  const inFlight = yield* Semaphore.make(writesInFlightMax)
+  const opening = yield* Semaphore.make(1)
+  let current = new Session()
+
+  /** The session to write with, opened if it is not. */
+  const opened = Effect.suspend(() => {
+    const session = current
+    if (session.isOpened) return Effect.succeed(session)
+    return Effect.map(client.openSession(session.id), () => {
+      session.isOpened = true
+      return session
+    })
+  }).pipe(opening.withPermits(1))
+
+  /** The session has expired: the next write opens another one. */
+  const replace = (expired: Session) => {
+    if (current === expired) current = new Session()
+  }
+
+  const once = <A, E extends Failure>(attempt: Attempt<A, E>) =>
+    Effect.gen(function* () {
+      const repeated = yield* makeRepeated(deadlineMillis)
+      for (;;) {
+        const session = yield* repeated(opened, { leavesOpen: false })
+        const write = session.next()
+        const result = yield* Effect.result(repeated(attempt(write), { leavesOpen: true }))
+        if (result._tag === "Success") return result.success
+        const { failure } = result
+        // Of an attempt whose outcome is open it would not be certain that nothing was applied.
+        if (failure._tag !== "SessionUnknown") return yield* Effect.fail(failure)
+        replace(session)
+      }
+    }).pipe(inFlight.withPermits(1))
+
+  return {
+    put: (key: string | Uint8Array, value: string | Uint8Array) =>
+      once((session) => client.put(key, value, { session })),
+    delete: (key: string | Uint8Array) => once((session) => client.delete(key, { session })),
+    txn: (txn: TxnOptions) => once((session) => client.txn({ ...txn, session }))
+  }
+})
+
+/**
+ * Repeats attempts for one write until a common deadline. `SessionUnknown` is handed on only if no
+ * attempt was left open; of one that opens a session none ever is.
+ */
+const makeRepeated = Effect.fnUntraced(function* (deadlineMillis: number) {
+  const deadline = (yield* Clock.currentTimeMillis) + deadlineMillis
+  return <A, E extends Failure>(
+    attempt: Effect.Effect<A, E>,
+    { leavesOpen }: { readonly leavesOpen: boolean }
+  ): Effect.Effect<A, E | WriteOutcomeUnknown> =>
+    Effect.gen(function* () {
+      let mayBeApplied = false
+      for (let pause = pauseMillis.min; ; pause = Math.min(2 * pause, pauseMillis.max)) {
+        const result = yield* Effect.result(attempt)
+        if (result._tag === "Success") return result.success
+        const { failure } = result
+        mayBeApplied ||= leavesOpen && isOpen(failure._tag)
+        const isLast = (yield* Clock.currentTimeMillis) + pause > deadline
+        const isHopeless = !isOpen(failure._tag) && !isForNow(failure._tag)
+        if (isLast || isHopeless) {
+          if (!mayBeApplied) return yield* Effect.fail(failure)
+          return yield* new WriteOutcomeUnknown({
+            afterMillis: deadlineMillis,
+            cause: failure.message
+          })
+        }
+        yield* Effect.sleep(pause)
+      }
+    })
+})

@@ -1,0 +1,166 @@
+/** SPEC §7: a client that repeats its writes, against a node that loses answers, sessions and itself. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
+import { ConnectionLost } from "../../src/domain/api/Errors.ts"
+import { LeaderNotReady, SpaceLow } from "../../src/domain/engine/Errors.ts"
+import type { Revision } from "../../src/domain/Ids.ts"
+import type { SessionId, SessionSequence } from "../../src/domain/log/Request.ts"
+import { SessionUnknown } from "../../src/domain/session/Errors.ts"
+import * as RpcSession from "../../src/layers/RpcSession.ts"
+
+const lost = new ConnectionLost({ endpoint: "n", cause: "it was cut" })
+const notReady = new LeaderNotReady({ awaits: "noop" })
+
+/** What becomes of one attempt: refused before it is applied, or applied and its answer lost. */
+type Fate = "answered" | "refused" | "lostBefore" | "lostAfter" | "full"
+
+/** A node that applies a write of a session once, and does to attempts what the script says. */
+class FakeNode {
+  readonly fates: Array<Fate> = []
+  readonly openFates: Array<Fate> = []
+  readonly applied: Array<string> = []
+  readonly sessions = new Map<SessionId, Map<number, Revision>>()
+  inFlight = 0
+  inFlightMost = 0
+  private readonly holds: Effect.Effect<void>
+
+  constructor(holds: Effect.Effect<void> = Effect.void) {
+    this.holds = holds
+  }
+
+  readonly client: RpcSession.Writing = {
+    openSession: (sessionId) =>
+      this.meet(this.openFates.shift(), () => {
+        if (!this.sessions.has(sessionId)) this.sessions.set(sessionId, new Map())
+      }),
+    put: (key, _value, write) =>
+      Effect.suspend(() => {
+        this.inFlight += 1
+        this.inFlightMost = Math.max(this.inFlightMost, this.inFlight)
+        return Effect.andThen(
+          this.holds,
+          this.meet(this.fates.shift(), () => this.apply(String(key), write?.session))
+        )
+      }).pipe(
+        Effect.flatten,
+        Effect.ensuring(
+          Effect.sync(() => {
+            this.inFlight -= 1
+          })
+        )
+      ),
+    delete: () => Effect.die("not asked for"),
+    txn: () => Effect.die("not asked for")
+  }
+
+  private apply(key: string, session: SessionSequence | undefined) {
+    const results = session === undefined ? undefined : this.sessions.get(session.sessionId)
+    if (session === undefined || results === undefined) {
+      return Effect.fail(new SessionUnknown({ sessionId: session?.sessionId ?? "" }))
+    }
+    const known = results.get(session.sequence)
+    if (known !== undefined) return Effect.succeed({ revision: known })
+    this.applied.push(key)
+    const revision = this.applied.length as Revision
+    results.set(session.sequence, revision)
+    return Effect.succeed({ revision })
+  }
+
+  private meet<A>(
+    fate: Fate | undefined,
+    act: () => A
+  ): Effect.Effect<A, ConnectionLost | LeaderNotReady | SpaceLow> {
+    return Effect.suspend((): Effect.Effect<A, ConnectionLost | LeaderNotReady | SpaceLow> => {
+      switch (fate) {
+        case "refused":
+          return Effect.fail(notReady)
+        case "full":
+          return Effect.fail(new SpaceLow({ freeBytes: 1, freeBytesMin: 2 }))
+        case "lostBefore":
+          return Effect.fail(lost)
+        case "lostAfter":
+          act()
+          return Effect.fail(lost)
+        default:
+          return Effect.succeed(act())
+      }
+    })
+  }
+}
+
+/** Runs with time passing. */
+const timely = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const fibre = yield* Effect.forkChild(effect)
+    yield* TestClock.adjust("2 minutes")
+    return yield* Fiber.join(fibre)
+  })
+
+describe("a client with a session", () => {
+  it.effect("repeats what was refused and what was not answered, and is applied once", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode()
+      node.openFates.push("lostAfter", "refused")
+      node.fates.push("refused", "lostBefore", "lostAfter", "lostAfter", "refused")
+      const session = yield* RpcSession.make(node.client)
+      expect(yield* timely(session.put("a", "1"))).toEqual({ revision: 1 })
+      expect(yield* timely(session.put("b", "1"))).toEqual({ revision: 2 })
+      expect(node.applied).toEqual(["a", "b"])
+      expect(node.sessions.size).toBe(1)
+    })
+  )
+
+  it.effect("opens another session if its own has expired, and nothing was left open", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode()
+      const session = yield* RpcSession.make(node.client)
+      yield* timely(session.put("a", "1"))
+      node.sessions.clear()
+      yield* timely(session.put("b", "1"))
+      expect([node.applied, node.sessions.size]).toEqual([["a", "b"], 1])
+    })
+  )
+
+  it.effect("does not know of a write that was left open when its session expired", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode()
+      const session = yield* RpcSession.make(node.client)
+      yield* timely(session.put("a", "1"))
+      node.fates.push("lostAfter")
+      const fibre = yield* Effect.forkChild(Effect.flip(session.put("b", "1")))
+      yield* Effect.repeat(Effect.yieldNow, { while: () => node.applied.length < 2 })
+      node.sessions.clear()
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(fibre)).toMatchObject({ _tag: "WriteOutcomeUnknown" })
+      expect(node.applied).toEqual(["a", "b"])
+    })
+  )
+
+  it.effect("gives up at its deadline, and says whether the outcome is open", () =>
+    Effect.gen(function* () {
+      const ending = (fate: Fate) =>
+        Effect.gen(function* () {
+          const node = new FakeNode()
+          node.fates.push(...Array<Fate>(10_000).fill(fate))
+          const session = yield* RpcSession.make(node.client, { deadlineMillis: 5_000 })
+          return (yield* timely(Effect.flip(session.put("a", "1"))))._tag
+        })
+      expect(yield* ending("refused")).toBe("LeaderNotReady")
+      expect(yield* ending("lostBefore")).toBe("WriteOutcomeUnknown")
+      expect(yield* ending("full"), "hopeless: not repeated").toBe("SpaceLow")
+    })
+  )
+
+  it.effect("has no more writes in flight than the node remembers twice over", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode(Effect.sleep(10))
+      const session = yield* RpcSession.make(node.client)
+      const writes = Array.from({ length: 300 }, (_, at) => session.put(`k${at}`, "1"))
+      yield* timely(Effect.all(writes, { concurrency: "unbounded" }))
+      expect(node.inFlightMost).toBe(64)
+      expect(new Set(node.applied).size).toBe(300)
+    })
+  )
+})
