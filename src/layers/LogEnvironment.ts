@@ -166,12 +166,67 @@ function makeRaftLogStore(
       lastIndex: () => cursor.last,
       term,
       entries,
-      // The log is not compacted yet, so every peer can be served from its first entry.
+      // No snapshot is taken yet, so the service never compacts the log.
       snapshot: () => undefined
     },
     hardState: () => readHardState(groupId, tables),
-    persist
+    persist,
+    compact: makeCompact(groupId, writer, cursor, term)
   }
+}
+
+/** Entries removed in one commit: a long prefix would make a long transaction. */
+const removedCountMax = 256
+
+/**
+ * The cursor moves before the entries go: whoever reads meanwhile is told that they are compacted, and
+ * does not miss them.
+ */
+const makeCompact = (
+  groupId: GroupId,
+  writer: Writer,
+  cursor: Cursor,
+  termOf: (index: LogIndex) => Term | undefined
+) => {
+  let isCompacting = false
+  const forget = (through: LogIndex) =>
+    Effect.suspend(() => {
+      const term = termOf(through)
+      invariant(term !== undefined, "what is compacted is in the log")
+      const from = cursor.first
+      cursor.first = Position.after(through)
+      cursor.termBeforeFirst = term
+      return writer.commit({
+        operation: "compact",
+        remove: { from, until: Position.after(through) },
+        entries: [],
+        records: [
+          {
+            name: "snapshotPointer",
+            record: SnapshotPointerRecord.encode(groupId, { index: through, term })
+          }
+        ]
+      })
+    })
+  return Effect.fnUntraced(function* (through: LogIndex) {
+    invariant(!isCompacting, "one compaction at a time")
+    invariant(through <= cursor.last, "what is compacted is in the log")
+    isCompacting = true
+    yield* Effect.whileLoop({
+      while: () => cursor.first <= through,
+      body: () => {
+        const atMost = Position.plus(cursor.first, removedCountMax - 1)
+        return forget(atMost < through ? atMost : through)
+      },
+      step: () => {}
+    }).pipe(
+      Effect.ensuring(
+        Effect.sync(() => {
+          isCompacting = false
+        })
+      )
+    )
+  })
 }
 
 function makeLocalStore(
@@ -199,11 +254,11 @@ function makeLocalStore(
   }
 }
 
-/** Where the durable log begins and ends; moved only by a write that has returned. */
+/** Where the log begins and ends: the end moves with a write that has returned. */
 interface Cursor {
-  readonly first: LogIndex
+  first: LogIndex
   last: LogIndex
-  readonly termBeforeFirst: Term
+  termBeforeFirst: Term
 }
 
 /**
@@ -212,7 +267,7 @@ interface Cursor {
  */
 function openCursor(groupId: GroupId, tables: LogTables): Cursor {
   const pointerRecord = tables.record("snapshotPointer")
-  // Nothing writes the pointer yet; compaction of the log will, in the commit that removes entries.
+  // Written in the commits that remove entries.
   const before: Position.Position =
     pointerRecord === undefined
       ? { index: Position.noIndex, term: Position.noTerm }

@@ -6,6 +6,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { LogIndex } from "../domain/Ids.ts"
 import type { LogWriteFailure } from "../domain/log/Errors.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import type { HardState } from "../domain/raft/HardState.ts"
@@ -36,5 +37,11 @@ export class RaftLogStore extends Context.Service<
      * crash. Uninterruptible. Any failure is fatal to the node: never retried, every later call fails.
      */
     readonly persist: (write: LogWrite) => Effect.Effect<void, LogWriteFailure>
+    /**
+     * Forgets the entries up to and including `through`, of which the last one's term stays known; in
+     * small commits, each durable, and beside a `persist` under way. What is forgotten must be durable
+     * in the state (SPEC §8): the caller's to know. A crash leaves a log that begins somewhere between.
+     */
+    readonly compact: (through: LogIndex) => Effect.Effect<void, LogWriteFailure>
   }
 >()("sealog/RaftLogStore") {}

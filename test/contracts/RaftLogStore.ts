@@ -57,6 +57,62 @@ export function suite(name: string, makeStores: MakeStores): void {
       })
     })
 
+    it.live("forgets a prefix, keeps its term, and begins there after a reopening", () => {
+      const stores = makeStores()
+      const written = Array.from({ length: 700 }, (_, offset) =>
+        entryOf(offset + 1, 1 + Math.floor(offset / 100), `data ${offset}`)
+      )
+      const check = Effect.gen(function* () {
+        const { reader } = yield* RaftLogStore
+        expect([reader.firstIndex(), reader.lastIndex()]).toEqual([602, 700])
+        expect([600, 601, 602].map((index) => reader.term(at(index)))).toEqual([undefined, 7, 7])
+        expect(plain(yield* readAll)).toEqual(plain(written.slice(601)))
+      })
+      return Effect.gen(function* () {
+        yield* Effect.gen(function* () {
+          const { compact, reader } = yield* RaftLogStore
+          yield* persist(written)
+          yield* compact(at(10))
+          expect(reader.firstIndex()).toBe(11)
+          yield* compact(at(5))
+          expect(reader.firstIndex()).toBe(11)
+          yield* compact(at(601))
+          yield* check
+        }).pipe(Effect.provide(stores.open()))
+        yield* Effect.gen(function* () {
+          yield* check
+          const { compact, reader } = yield* RaftLogStore
+          yield* compact(at(700))
+          expect([reader.firstIndex(), reader.lastIndex()]).toEqual([701, 700])
+          yield* persist([entryOf(701, 9, "next")])
+          expect(plain(yield* readAll)).toEqual(plain([entryOf(701, 9, "next")]))
+        }).pipe(Effect.provide(stores.open()))
+      })
+    })
+
+    it.live("forgets beside a write under way, and readers never miss an entry", () => {
+      const stores = makeStores()
+      return Effect.gen(function* () {
+        const { compact, reader } = yield* RaftLogStore
+        yield* persist(Array.from({ length: 600 }, (_, offset) => entryOf(offset + 1, 1, "x")))
+        const reading = Effect.gen(function* () {
+          while (reader.firstIndex() <= 590) {
+            const first = reader.firstIndex()
+            expect(reader.entries(first, at(reader.lastIndex() + 1), 1)).toHaveLength(1)
+            expect(reader.term(at(first - 1))).toBe(first === 1 ? 0 : 1)
+            yield* Effect.yieldNow
+          }
+        })
+        const writing = Effect.forEach([601, 602, 603], (index) =>
+          persist([entryOf(index, 2, "y")])
+        )
+        yield* Effect.all([compact(at(590)), writing, reading], { concurrency: "unbounded" })
+        expect([reader.firstIndex(), reader.lastIndex()]).toEqual([591, 603])
+        const beyond = yield* Effect.exit(compact(at(604)))
+        expect(JSON.stringify(beyond)).toContain("InvariantViolated")
+      }).pipe(Effect.provide(stores.open()))
+    })
+
     it.live("replaces everything from the first new entry on", () => {
       const stores = makeStores()
       return Effect.gen(function* () {
