@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import {
@@ -10,35 +9,18 @@ import {
   NotLeader,
   TooManyProposals
 } from "../../src/domain/engine/Errors.ts"
-import type { GroupId, LogIndex, NodeName, Term } from "../../src/domain/Ids.ts"
-import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
-import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
+import type { LogIndex, Term } from "../../src/domain/Ids.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
-import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
-import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
-import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
-import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
 import { Coordinator } from "../../src/services/Coordinator.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { WrapFlag } from "../../src/services/WrapFlag.ts"
-import { echoed, HeldEngine, requestsOf } from "../support/HeldEngine.ts"
+import { coordinatorOver, echoed, HeldEngine, requestsOf } from "../support/HeldEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import { entriesOf, get, put, ready, text } from "../support/NodeCalls.ts"
 
 const coordinator = (engine: HeldEngine, settings?: Partial<NodeSettings>) =>
-  CoordinatorLive.layer.pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        engine.layer,
-        QuiescenceBarrierLive.layer,
-        WrapFlagLive.layer,
-        TelemetryLive.layer({ nodeName: "n1" as NodeName, groupId: 0 as GroupId }),
-        FreeSpaceMemory.layer({ disk: new MemoryDisk() })
-      )
-    ),
-    Layer.provide(NodeConfigLive.layer(settings))
-  )
+  coordinatorOver(engine, { settings })
 
 const propose = (request: string) =>
   Effect.flatMap(Coordinator, (service) => service.propose(text(request))).pipe(

@@ -6,32 +6,10 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { NodeStopped } from "../../src/domain/engine/Errors.ts"
-import type { GroupId, NodeName } from "../../src/domain/Ids.ts"
-import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
-import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
-import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
-import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
-import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
-import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
-import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
 import { Coordinator } from "../../src/services/Coordinator.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
-import { echoed, HeldEngine } from "../support/HeldEngine.ts"
+import { coordinatorOver, echoed, HeldEngine } from "../support/HeldEngine.ts"
 import { text } from "../support/NodeCalls.ts"
-
-const coordinator = (engine: HeldEngine) =>
-  CoordinatorLive.layer.pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        engine.layer,
-        QuiescenceBarrierLive.layer,
-        WrapFlagLive.layer,
-        TelemetryLive.layer({ nodeName: "n1" as NodeName, groupId: 0 as GroupId }),
-        FreeSpaceMemory.layer({ disk: new MemoryDisk() })
-      )
-    ),
-    Layer.provide(NodeConfigLive.layer())
-  )
 
 const propose = (request: string) =>
   Effect.flatMap(Coordinator, (service) => service.propose(text(request))).pipe(
@@ -50,7 +28,7 @@ describe("a coordinator that closes", () => {
     const engine = new HeldEngine()
     return Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(coordinator(engine), scope)
+      const context = yield* Layer.buildWithScope(coordinatorOver(engine), scope)
       const inNode = Effect.provideContext(context)
       const first = yield* start(inNode(propose("a")))
       const one = yield* engine.proposal(1)
@@ -72,7 +50,7 @@ describe("a coordinator that closes", () => {
     const engine = new HeldEngine()
     return Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(coordinator(engine), scope)
+      const context = yield* Layer.buildWithScope(coordinatorOver(engine), scope)
       const inNode = Effect.provideContext(context)
       const caller = yield* start(inNode(propose("a")))
       const held = yield* engine.proposal(1)

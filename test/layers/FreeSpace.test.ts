@@ -11,25 +11,20 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import { costBytes, SpaceBudget } from "../../src/domain/engine/SpaceBudget.ts"
-import type { GroupId, LogIndex, NodeName, Term } from "../../src/domain/Ids.ts"
+import type { GroupId, LogIndex, Term } from "../../src/domain/Ids.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
-import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
 import * as DataDirectoryLock from "../../src/layers/DataDirectoryLock.ts"
-import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import * as FreeSpaceStatfs from "../../src/layers/FreeSpaceStatfs.ts"
 import * as LogEnvironmentLmdb from "../../src/layers/LogEnvironmentLmdb.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
-import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
 import * as StateStoreLmdb from "../../src/layers/StateStoreLmdb.ts"
-import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
-import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
 import { Coordinator } from "../../src/services/Coordinator.ts"
 import { FreeSpace } from "../../src/services/FreeSpace.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
-import { echoed, HeldEngine } from "../support/HeldEngine.ts"
+import { coordinatorOver, echoed, HeldEngine } from "../support/HeldEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import * as Mount from "../support/Mount.ts"
 import { cutOver, enableStorage, get, put, ready, text } from "../support/NodeCalls.ts"
@@ -39,18 +34,7 @@ const { freeBytesHalt, freeBytesMin } = NodeConfigLive.defaults
 /** A coordinator over an engine that the test answers for, on a disk with room for two requests. */
 const tight = (engine: HeldEngine, disk: MemoryDisk) => {
   disk.freeBytes = freeBytesMin + 2 * costBytes(1)
-  return CoordinatorLive.layer.pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        engine.layer,
-        QuiescenceBarrierLive.layer,
-        WrapFlagLive.layer,
-        TelemetryLive.layer({ nodeName: "n1" as NodeName, groupId: 0 as GroupId }),
-        FreeSpaceMemory.layer({ disk })
-      )
-    ),
-    Layer.provide(NodeConfigLive.layer({ proposalTimeoutMillis: 50 }))
-  )
+  return coordinatorOver(engine, { disk, settings: { proposalTimeoutMillis: 50 } })
 }
 
 const propose = (request: string) =>

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import {
@@ -11,19 +11,14 @@ import {
   NotLeader,
   TooManyProposals
 } from "../../src/domain/engine/Errors.ts"
-import type { GroupId, LogIndex, NodeName } from "../../src/domain/Ids.ts"
+import type { LogIndex } from "../../src/domain/Ids.ts"
 import { Counters } from "../../src/domain/telemetry/Counters.ts"
-import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
-import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
-import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
-import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
-import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
 import { Coordinator } from "../../src/services/Coordinator.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import type { Intake, ProposeRejection } from "../../src/services/RaftEngine.ts"
 import { Telemetry } from "../../src/services/Telemetry.ts"
-import { echoed, HeldEngine } from "../support/HeldEngine.ts"
+import { coordinatorOver, echoed, HeldEngine } from "../support/HeldEngine.ts"
 import { text } from "../support/NodeCalls.ts"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -37,18 +32,7 @@ interface World {
 }
 
 const coordinator = ({ disk, engine }: World) =>
-  CoordinatorLive.layer.pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        engine.layer,
-        QuiescenceBarrierLive.layer,
-        WrapFlagLive.layer,
-        FreeSpaceMemory.layer({ disk }),
-        TelemetryLive.layer({ nodeName: "n1" as NodeName, groupId: 0 as GroupId })
-      )
-    ),
-    Layer.provideMerge(NodeConfigLive.layer({ pendingCountMax: 2 }))
-  )
+  coordinatorOver(engine, { disk, settings: { pendingCountMax: 2 } })
 
 type Needed = Layer.Success<ReturnType<typeof coordinator>>
 

@@ -2,9 +2,17 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { AppliedOutcome } from "../../src/domain/apply/Outcome.ts"
-import type { LogIndex, Term } from "../../src/domain/Ids.ts"
+import type { GroupId, LogIndex, NodeName, Term } from "../../src/domain/Ids.ts"
 import * as Payload from "../../src/domain/log/Payload.ts"
 import type { Position } from "../../src/domain/raft/Position.ts"
+import * as CoordinatorLive from "../../src/layers/CoordinatorLive.ts"
+import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
+import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
+import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
+import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
+import type { NodeSettings } from "../../src/services/NodeConfig.ts"
 import {
   type Intake,
   type Proposal,
@@ -74,3 +82,24 @@ export const echoed = (held: HeldProposal): AppliedOutcome => ({
   _tag: "Results",
   results: requestsOf(held).map((request) => Buffer.from(request.toUpperCase()))
 })
+
+/** A coordinator over an engine that the test answers for, on a disk that has room unless it is given. */
+export const coordinatorOver = (
+  engine: HeldEngine,
+  options: {
+    readonly disk?: { freeBytes: number }
+    readonly settings?: Partial<NodeSettings> | undefined
+  } = {}
+) =>
+  CoordinatorLive.layer.pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        engine.layer,
+        QuiescenceBarrierLive.layer,
+        WrapFlagLive.layer,
+        TelemetryLive.layer({ nodeName: "n1" as NodeName, groupId: 0 as GroupId }),
+        FreeSpaceMemory.layer({ disk: options.disk ?? new MemoryDisk() })
+      )
+    ),
+    Layer.provideMerge(NodeConfigLive.layer(options.settings))
+  )

@@ -147,7 +147,12 @@ export class Applier {
   ): AppliedOutcome {
     const expected = state.applied.index + 1
     invariant(entry.index === expected, "entries are applied in order, each exactly once")
-    const outcome = this.dispatch(entry, state, transaction)
+    let outcome: AppliedOutcome
+    try {
+      outcome = this.dispatch(entry, state, transaction)
+    } catch (error) {
+      throw asApplyFailure(error, entry, this.parts.groupId)
+    }
     state.applied = { ...state.applied, index: entry.index, term: entry.term }
     return outcome
   }
@@ -169,10 +174,16 @@ export class Applier {
         switch (payload._tag) {
           case "Requests":
             return this.applyRequests(entry, payload.requests, state, transaction)
-          case "OpenSession":
-            return this.openSession(entry, payload, transaction)
-          case "ExpireSessions":
-            return this.expireSessions(entry, payload, transaction)
+          case "OpenSession": {
+            const opening = { sessionId: payload.sessionId, index: entry.index }
+            const outcome = SessionTable.open(transaction, this.parts.groupId, opening)
+            return { _tag: "SessionOpened", outcome }
+          }
+          case "ExpireSessions": {
+            const { sessions } = payload
+            const count = SessionTable.expire(transaction, this.parts.groupId, sessions)
+            return { _tag: "SessionsExpired", count }
+          }
           default:
             return { _tag: "Encryption", outcome: this.applyCommand(entry, payload, state) }
         }
@@ -208,13 +219,9 @@ export class Applier {
     transaction: StateTransaction
   ): AppliedOutcome {
     const results = requests.map(({ content, session }, position) => {
-      try {
-        if (session === undefined) return this.applyContent(content, state, transaction)
-        const place = { index: entry.index, position }
-        return this.applyOnce({ content, place, ...session }, state, transaction)
-      } catch (error) {
-        throw asApplyFailure(error, entry, this.parts.groupId)
-      }
+      if (session === undefined) return this.applyContent(content, state, transaction)
+      const place = { index: entry.index, position }
+      return this.applyOnce({ content, place, ...session }, state, transaction)
     })
     return { _tag: "Results", results }
   }
@@ -250,34 +257,6 @@ export class Applier {
     const result = this.applyContent(write.content, state, transaction)
     SessionTable.record(transaction, context, { ...write, session: known.session, result })
     return result
-  }
-
-  private openSession(
-    entry: Entry,
-    { sessionId }: Payload.OpenSession,
-    transaction: StateTransaction
-  ): AppliedOutcome {
-    const { groupId } = this.parts
-    try {
-      const outcome = SessionTable.open(transaction, groupId, { sessionId, index: entry.index })
-      return { _tag: "SessionOpened", outcome }
-    } catch (error) {
-      throw asApplyFailure(error, entry, groupId)
-    }
-  }
-
-  private expireSessions(
-    entry: Entry,
-    { sessions }: Payload.ExpireSessions,
-    transaction: StateTransaction
-  ): AppliedOutcome {
-    const { groupId } = this.parts
-    try {
-      const count = SessionTable.expire(transaction, groupId, sessions)
-      return { _tag: "SessionsExpired", count }
-    } catch (error) {
-      throw asApplyFailure(error, entry, groupId)
-    }
   }
 
   private applyCommand(

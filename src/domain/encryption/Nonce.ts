@@ -29,15 +29,8 @@ export function storage(parts: {
   readonly operation: number
 }): Nonce {
   const { groupId, operation, revision } = parts
-  invariant(isWithin(groupId, 0, 0xffff), "the group of a nonce fits in 2 bytes")
-  invariant(isWithin(revision, 1, Limits.revisionMax), "the revision of a nonce fits in 6 bytes")
   invariant(isWithin(operation, 0, Limits.operationMax), "the operation fits in 4 bytes")
-  return ByteWriter.allocate(bytes)
-    .u16(groupId)
-    .u16(Math.floor(revision / 2 ** 32))
-    .u32(revision % 2 ** 32)
-    .u32(operation)
-    .done() as Nonce
+  return ofPlace(groupId, revision, operation)
 }
 
 /**
@@ -50,15 +43,8 @@ export function atPlace(place: {
   readonly position: number
 }): Nonce {
   const { groupId, index, position } = place
-  invariant(isWithin(groupId, 0, 0xffff), "the group of a nonce fits in 2 bytes")
-  invariant(isWithin(index, 1, Limits.revisionMax), "the index of a nonce fits in 6 bytes")
   invariant(isWithin(position, 0, Limits.operationMax), "the position fits in 4 bytes")
-  return ByteWriter.allocate(bytes)
-    .u16(groupId)
-    .u16(Math.floor(index / 2 ** 32))
-    .u32(index % 2 ** 32)
-    .u32(position)
-    .done() as Nonce
+  return ofPlace(groupId, index, position)
 }
 
 /**
@@ -88,6 +74,18 @@ export function raft(parts: {
 export function random(fresh: Buffer): Nonce {
   invariant(fresh.length === bytes, "a nonce has 12 bytes")
   return fresh as Nonce
+}
+
+/** A counter of 6 bytes that never runs twice over the same number, and the place within it. */
+function ofPlace(groupId: GroupId, counter: number, within: number): Nonce {
+  invariant(isWithin(groupId, 0, 0xffff), "the group of a nonce fits in 2 bytes")
+  invariant(isWithin(counter, 1, Limits.revisionMax), "the counter of a nonce fits in 6 bytes")
+  return ByteWriter.allocate(bytes)
+    .u16(groupId)
+    .u16(Math.floor(counter / 2 ** 32))
+    .u32(counter % 2 ** 32)
+    .u32(within)
+    .done() as Nonce
 }
 
 const isWithin = (value: number, min: number, max: number): boolean =>
