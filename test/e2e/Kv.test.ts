@@ -75,7 +75,8 @@ describe("sealog kv", () => {
     [["kv", "fetch"], /fetch/],
     [["log", "dump", "--data-dir", "x", "--from", "-1"], /--from/],
     [["kv", "get", "k", "--endpoint", "127.0.0.1:1"], /no node can be reached at 127\.0\.0\.1:1/],
-    [["encryption", "disable"], /cannot be turned off/]
+    [["encryption", "disable"], /cannot be turned off.*kv export/],
+    [["encryption", "disable", "--endpoint", "127.0.0.1:1"], /cannot be turned off.*kv export/]
   ]
 
   it.live("answers a line that cannot be carried out with one sentence on stderr", () =>
