@@ -5,6 +5,7 @@
  * back, and `disable` says that. Proof: `test/e2e/Admin.test.ts`.
  */
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { EncryptionStatus } from "../domain/api/AdminApi.ts"
 import { EncryptionDisableUnsupported } from "../domain/encryption/Errors.ts"
@@ -81,7 +82,8 @@ const enableRaftEnvelope = Command.make(
   }, Effect.scoped)
 ).pipe(Command.withDescription("Phase 1 to 2: seal the entries of the log, live"))
 
-const disable = Command.make("disable", {}, () =>
+/** No node need be asked; an endpoint is taken as by the other commands. */
+const disable = Command.make("disable", { endpoint: Flag.optional(endpoint) }, () =>
   Effect.fail(new EncryptionDisableUnsupported({}))
 ).pipe(Command.withDescription("Refuses: there is no way back"))
 
