@@ -11,6 +11,7 @@
  * implementation, every flipped bit, every truncation).
  */
 import { createCipheriv, createDecipheriv } from "node:crypto"
+import * as Result from "effect/Result"
 import { asBuffer } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
 import type { GroupId, KeyId } from "../Ids.ts"
@@ -79,8 +80,30 @@ export function sealInto(
   writer.bytes(cipher.getAuthTag()).done()
 }
 
+/** How an envelope is opened: under which keys, and what it must be bound to. */
+export interface Opening {
+  readonly purpose: KeyPurpose
+  readonly keys: KeyLookup
+  /** The key itself, or the one derived from it for this use. */
+  readonly use?: (key: DataKey) => DataKey
+  readonly aadOf: (key: DataKey) => Uint8Array
+}
+
+/** The plaintext in memory of its own, or why there is none. */
+export function open(
+  { aadOf, keys, purpose, use }: Opening,
+  sealed: Uint8Array
+): Result.Result<Buffer, EnvelopeReason> {
+  const bytes = asBuffer(sealed)
+  const found = keyOf(bytes, purpose, keys)
+  if (typeof found === "string") return Result.fail(found)
+  const key = use === undefined ? found : use(found)
+  const plaintext = decrypt(bytes, key, aadOf(key))
+  return plaintext === undefined ? Result.fail("tagMismatch") : Result.succeed(plaintext)
+}
+
 /** The key that opens these bytes, or why they do not even come to be opened. */
-export function keyOf(
+function keyOf(
   sealed: Buffer,
   purpose: KeyPurpose,
   keys: KeyLookup
@@ -94,7 +117,7 @@ export function keyOf(
 }
 
 /** The plaintext in memory of its own, or `undefined` if the tag does not verify. */
-export function decrypt(sealed: Buffer, key: DataKey, aad: Uint8Array): Buffer | undefined {
+function decrypt(sealed: Buffer, key: DataKey, aad: Uint8Array): Buffer | undefined {
   const tagFrom = sealed.length - tagBytes
   const nonce = sealed.subarray(6, headerBytes)
   const decipher = createDecipheriv(algorithm, key.material, nonce, { authTagLength: tagBytes })

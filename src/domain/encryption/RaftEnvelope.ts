@@ -9,12 +9,11 @@
  * groupId(2) ‖ term(8) ‖ index(8)`, 41 bytes. Proof: `RaftEnvelope.test.ts`.
  */
 import * as Result from "effect/Result"
-import { asBuffer } from "../bytes/ByteReader.ts"
 import type { GroupId, LogIndex, Term } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import type { DataKey } from "./DataKey.ts"
 import * as Envelope from "./Envelope.ts"
-import { type EnvelopeReason, RaftUnwrapFailed } from "./Errors.ts"
+import { RaftUnwrapFailed } from "./Errors.ts"
 import type { Nonce } from "./Nonce.ts"
 
 /** What sealing adds. */
@@ -59,21 +58,14 @@ export function open(
   options: OpenOptions,
   sealed: Uint8Array
 ): Result.Result<Buffer, RaftUnwrapFailed> {
-  const bytes = asBuffer(sealed)
-  const key = Envelope.keyOf(bytes, "raft", options.keys)
-  if (typeof key === "string") return refused(options, bytes, key)
-  const body = Envelope.decrypt(bytes, key, aadOf(key, options))
-  return body === undefined ? refused(options, bytes, "tagMismatch") : Result.succeed(body)
+  const { groupId, index, keys, term } = options
+  const aad = (key: DataKey) => aadOf(key, options)
+  return Result.mapError(
+    Envelope.open({ purpose: "raft", keys, aadOf: aad }, sealed),
+    (reason) =>
+      new RaftUnwrapFailed({ groupId, index, term, keyId: Envelope.keyIdOf(sealed), reason })
+  )
 }
 
 const aadOf = (key: DataKey, { groupId, index, term }: Place): Buffer =>
   Envelope.beginAad("R", { key, groupId }, 16).u64(term).u64(index).done()
-
-function refused(
-  { groupId, index, term }: Place,
-  sealed: Buffer,
-  reason: EnvelopeReason
-): Result.Result<never, RaftUnwrapFailed> {
-  const keyId = Envelope.keyIdOf(sealed)
-  return Result.fail(new RaftUnwrapFailed({ groupId, index, term, keyId, reason }))
-}

@@ -11,12 +11,11 @@
  * and refused as `badFlag`, like every other bit. Proof: `StorageEnvelope.test.ts`.
  */
 import * as Result from "effect/Result"
-import { asBuffer } from "../bytes/ByteReader.ts"
 import type { GroupId, Revision } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import type { DataKey } from "./DataKey.ts"
 import * as Envelope from "./Envelope.ts"
-import { type EnvelopeReason, EnvelopeRefused } from "./Errors.ts"
+import { EnvelopeRefused } from "./Errors.ts"
 import type { Nonce } from "./Nonce.ts"
 
 /** What sealing adds. */
@@ -63,11 +62,12 @@ export function open(
   options: OpenOptions,
   sealed: Uint8Array
 ): Result.Result<Buffer, EnvelopeRefused> {
-  const bytes = asBuffer(sealed)
-  const key = Envelope.keyOf(bytes, "storage", options.keys)
-  if (typeof key === "string") return refused(bytes, key)
-  const value = Envelope.decrypt(bytes, key, aadOf(key, options))
-  return value === undefined ? refused(bytes, "tagMismatch") : Result.succeed(value)
+  const aad = (key: DataKey) => aadOf(key, options)
+  return Result.mapError(
+    Envelope.open({ purpose: "storage", keys: options.keys, aadOf: aad }, sealed),
+    (reason) =>
+      new EnvelopeRefused({ envelope: "storage", keyId: Envelope.keyIdOf(sealed), reason })
+  )
 }
 
 const aadOf = (key: DataKey, { groupId, revision, storeKey }: Place): Buffer =>
@@ -75,6 +75,3 @@ const aadOf = (key: DataKey, { groupId, revision, storeKey }: Place): Buffer =>
     .u64(revision)
     .bytes(storeKey)
     .done()
-
-const refused = (sealed: Buffer, reason: EnvelopeReason): Result.Result<never, EnvelopeRefused> =>
-  Result.fail(new EnvelopeRefused({ envelope: "storage", keyId: Envelope.keyIdOf(sealed), reason }))

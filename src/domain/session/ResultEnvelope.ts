@@ -12,12 +12,12 @@
  * sequence(8)`. Proof: `ResultEnvelope.test.ts`.
  */
 import * as Result from "effect/Result"
-import { asBuffer } from "../bytes/ByteReader.ts"
 import type { DataKey } from "../encryption/DataKey.ts"
 import * as Envelope from "../encryption/Envelope.ts"
-import { type EnvelopeReason, EnvelopeRefused } from "../encryption/Errors.ts"
+import { EnvelopeRefused } from "../encryption/Errors.ts"
 import * as Nonce from "../encryption/Nonce.ts"
 import type { GroupId } from "../Ids.ts"
+import { invariant } from "../Invariant.ts"
 import type { SessionSequence } from "../log/Request.ts"
 import type { Place } from "./SessionRecord.ts"
 
@@ -31,7 +31,8 @@ const use = "sealog/session-result"
 
 /** `key` is a storage DEK. */
 export function seal(key: DataKey, binding: Binding, result: Uint8Array): Buffer {
-  const subkey = key.derived(use)
+  invariant(key.purpose === "storage", "a result is sealed under a key of a storage DEK")
+  const subkey = subkeyOf(key)
   const sealed = Buffer.allocUnsafe(result.length + Envelope.overheadBytes)
   const nonce = Nonce.atPlace(binding)
   Envelope.sealInto(sealed, 0, { key: subkey, nonce, aad: aadOf(subkey, binding) }, result)
@@ -44,13 +45,15 @@ export function open(
   binding: Binding,
   sealed: Uint8Array
 ): Result.Result<Buffer, EnvelopeRefused> {
-  const bytes = asBuffer(sealed)
-  const key = Envelope.keyOf(bytes, "storage", keys)
-  if (typeof key === "string") return refused(bytes, key)
-  const subkey = key.derived(use)
-  const result = Envelope.decrypt(bytes, subkey, aadOf(subkey, binding))
-  return result === undefined ? refused(bytes, "tagMismatch") : Result.succeed(result)
+  const aad = (key: DataKey) => aadOf(key, binding)
+  return Result.mapError(
+    Envelope.open({ purpose: "storage", keys, use: subkeyOf, aadOf: aad }, sealed),
+    (reason) =>
+      new EnvelopeRefused({ envelope: "storage", keyId: Envelope.keyIdOf(sealed), reason })
+  )
 }
+
+const subkeyOf = (key: DataKey): DataKey => key.derived(use)
 
 const aadOf = (key: DataKey, { groupId, index, position, sequence, sessionId }: Binding): Buffer =>
   Envelope.beginAad("Q", { key, groupId }, 36)
@@ -59,6 +62,3 @@ const aadOf = (key: DataKey, { groupId, index, position, sequence, sessionId }: 
     .hex128(sessionId)
     .u64(sequence)
     .done()
-
-const refused = (sealed: Buffer, reason: EnvelopeReason): Result.Result<never, EnvelopeRefused> =>
-  Result.fail(new EnvelopeRefused({ envelope: "storage", keyId: Envelope.keyIdOf(sealed), reason }))
