@@ -13,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { GroupId } from "../domain/Ids.ts"
-import { invariant } from "../domain/Invariant.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { RecordCorrupted } from "../domain/log/Errors.ts"
 import { Changes, readerOver } from "../domain/state/Changes.ts"
@@ -23,7 +22,7 @@ import {
   StateWriteFailure
 } from "../domain/state/Errors.ts"
 import * as FormatVersion from "../domain/state/FormatVersion.ts"
-import { OverlayTransaction } from "../domain/state/OverlayTransaction.ts"
+import { makeTransact, OverlayTransaction } from "../domain/state/OverlayTransaction.ts"
 import {
   assertKey,
   isEmptyRange,
@@ -226,30 +225,20 @@ class WriteBehind {
   }
 }
 
-function makeStateStore(behind: WriteBehind): StateStore["Service"] {
-  let isTransacting = false
-  return {
-    reader: behind.reader,
-    durable: behind.durable,
-    transact: (body) => {
+const makeStateStore = (behind: WriteBehind): StateStore["Service"] => ({
+  reader: behind.reader,
+  durable: behind.durable,
+  transact: makeTransact({
+    begin: () => {
       behind.assertWhole()
-      invariant(!isTransacting, "transactions do not nest")
-      const transaction = new OverlayTransaction(behind.durable, behind.pending())
-      isTransacting = true
-      try {
-        const result = body(transaction)
-        behind.commit(transaction.changes)
-        return result
-      } finally {
-        transaction.end()
-        isTransacting = false
-      }
+      return new OverlayTransaction(behind.durable, behind.pending())
     },
-    room: behind.room,
-    flush: behind.flush,
-    failed: behind.failed
-  }
-}
+    commit: (changes) => behind.commit(changes)
+  }),
+  room: behind.room,
+  flush: behind.flush,
+  failed: behind.failed
+})
 
 /** lmdb-js copies keys and values out of the map. */
 function rangeOf(database: LmdbEnvironment.TableDatabase, range: KeyRange): ReadonlyArray<Row> {

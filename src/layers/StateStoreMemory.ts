@@ -8,10 +8,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { invariant } from "../domain/Invariant.ts"
 import { keyText } from "../domain/state/Changes.ts"
 import { StateWriteFailure } from "../domain/state/Errors.ts"
-import { OverlayTransaction } from "../domain/state/OverlayTransaction.ts"
+import { makeTransact, OverlayTransaction } from "../domain/state/OverlayTransaction.ts"
 import { assertKey, type StateReader } from "../domain/state/StateTransaction.ts"
 import { StateStore } from "../services/StateStore.ts"
 import type { MemoryDisk, Tables } from "./MemoryDisk.ts"
@@ -30,7 +29,6 @@ function make({ disk }: { readonly disk: MemoryDisk }): StateStore["Service"] {
   const { opening } = disk
   const broken = Deferred.makeUnsafe<never, StateWriteFailure>()
   let failure: StateWriteFailure | undefined
-  let isTransacting = false
 
   const fail = (operation: string, cause: Error): void => {
     failure = new StateWriteFailure({ operation, cause })
@@ -54,22 +52,17 @@ function make({ disk }: { readonly disk: MemoryDisk }): StateStore["Service"] {
   return {
     reader,
     durable: readerOf(() => disk.durableTables),
-    transact: (body) => {
-      const refused = refusal("commit")
-      if (refused !== undefined) throw refused
-      invariant(!isTransacting, "transactions do not nest")
-      const transaction = new OverlayTransaction(reader, [])
-      isTransacting = true
-      try {
-        const result = body(transaction)
-        const fault = disk.commit(transaction.changes)
+    transact: makeTransact({
+      begin: () => {
+        const refused = refusal("commit")
+        if (refused !== undefined) throw refused
+        return new OverlayTransaction(reader, [])
+      },
+      commit: (changes) => {
+        const fault = disk.commit(changes)
         if (fault !== undefined) fail("commit", fault)
-        return result
-      } finally {
-        transaction.end()
-        isTransacting = false
       }
-    },
+    }),
     room: unlessRefused("commit"),
     flush: unlessRefused("flush", () => disk.flush()),
     failed: Deferred.await(broken)

@@ -54,3 +54,27 @@ export class OverlayTransaction implements StateTransaction {
     this.changes.set(table, keyText(key), { key, value })
   }
 }
+
+/** How a store begins a transaction, and what it does with the changes of one that has succeeded. */
+export interface Committing {
+  readonly begin: () => OverlayTransaction
+  readonly commit: (changes: Changes) => void
+}
+
+/** `StateStore.transact`: one transaction at a time, and nothing of one whose body throws. */
+export function makeTransact({ begin, commit }: Committing) {
+  let isTransacting = false
+  return <A>(body: (transaction: StateTransaction) => A): A => {
+    invariant(!isTransacting, "transactions do not nest")
+    const transaction = begin()
+    isTransacting = true
+    try {
+      const result = body(transaction)
+      commit(transaction.changes)
+      return result
+    } finally {
+      transaction.end()
+      isTransacting = false
+    }
+  }
+}
