@@ -24,6 +24,7 @@ import * as FileSystem from "../domain/state/FileSystem.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
 import * as DataDisks from "./DataDisks.ts"
+import * as LmdbFile from "./LmdbFile.ts"
 
 /** The directory it was given, if it passes. After `FreeSpace`, because it writes. */
 export const layer: Layer.Layer<DataDirectory, FileSystemNotDurable, DataDirectory | FreeSpace> =
@@ -72,12 +73,7 @@ const probe = Effect.fnUntraced(function* (directory: string) {
   })
   yield* attempt(directory, "sync a directory", () => {
     rmSync(path)
-    const descriptor = openSync(directory, "r")
-    try {
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
-    }
+    LmdbFile.syncDirectory(directory)
   })
 })
 

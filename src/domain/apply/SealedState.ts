@@ -9,6 +9,7 @@
  */
 import * as Result from "effect/Result"
 import { SealedStateNotEnabled } from "../encryption/Errors.ts"
+import * as Span from "../kv/Span.ts"
 import * as Value from "../kv/Value.ts"
 import type { StateReader } from "../state/StateTransaction.ts"
 import type { ReplicatedState } from "./ReplicatedState.ts"
@@ -32,17 +33,15 @@ export function problemOf(
 }
 
 function hasSealedValue(reader: StateReader): boolean {
-  let from = new Uint8Array(0)
+  let from: Uint8Array = new Uint8Array(0)
   for (let seen = 0; seen < valuesMax; seen += pageRows) {
     const rows = reader.range("kv", { from, limit: pageRows })
     if (rows.some(({ value }) => isSealed(value))) return true
     if (rows.length < pageRows) return false
-    from = Buffer.concat([rows.at(-1)!.key, zero])
+    from = Span.behind(rows.at(-1)!.key)
   }
   return false
 }
-
-const zero = Buffer.of(0)
 
 /** A value that cannot be decoded is reported by who reads it. */
 const isSealed = (stored: Uint8Array): boolean => {

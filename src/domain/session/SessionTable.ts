@@ -16,6 +16,7 @@ import * as Sidecar from "../encryption/SidecarState.ts"
 import type { GroupId, LogIndex } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import { ValueCorrupted } from "../kv/Errors.ts"
+import * as Span from "../kv/Span.ts"
 import * as Limits from "../Limits.ts"
 import type { RecordCorrupted } from "../log/Errors.ts"
 import type { IdleSession } from "../log/Payload.ts"
@@ -135,8 +136,8 @@ export function list(
   groupId: GroupId,
   { after, limit }: { readonly after: SessionId | undefined; readonly limit: number }
 ): ReadonlyArray<IdleSession> {
-  const first = after === undefined ? Buffer.from([0x01]) : SessionRecord.sessionKey(after)
-  const from = after === undefined ? first : Buffer.concat([first, Buffer.from([0])])
+  const from =
+    after === undefined ? Buffer.from([0x01]) : Span.behind(SessionRecord.sessionKey(after))
   const rows = reader.range("sessions", { from, until: Buffer.from([0x02]), limit })
   return rows.map((row) => ({
     sessionId: Buffer.from(row.key).toString("hex", 1) as SessionId,
@@ -174,7 +175,7 @@ function resultsOf(
 ): ReadonlyArray<Row> {
   const from = SessionRecord.resultKey({ sessionId, sequence: 0 })
   const last = SessionRecord.resultKey({ sessionId, sequence: Number.MAX_SAFE_INTEGER })
-  const until = Buffer.concat([last, Buffer.from([0])])
+  const until = Span.behind(last)
   return reader.range("sessions", { from, until, limit })
 }
 

@@ -2,7 +2,7 @@
  * What one node has done since it was opened, in plain numbers.
  *
  * Whoever does a thing adds one here, in the same turn: an addition costs some nanoseconds, so the
- * paths that run per request and per entry may do it. Reading and exporting is `layers/MetricsLive`. What
+ * paths that run per request and per entry may do it. Reading and exporting is `layers/NodeMetrics`. What
  * must never happen: a key, a value or key bytes in here; a number that goes down.
  * Proof: `test/layers/Metrics.test.ts`.
  */
