@@ -22,6 +22,9 @@ class FakeNode {
   readonly openFates: Array<Fate> = []
   readonly applied: Array<string> = []
   readonly sessions = new Map<SessionId, Map<number, Revision>>()
+  /** Every session expires as soon as it is opened. */
+  forgetsAll = false
+  opens = 0
   inFlight = 0
   inFlightMost = 0
   private readonly holds: Effect.Effect<void>
@@ -33,6 +36,9 @@ class FakeNode {
   readonly client: RpcSession.Writing = {
     openSession: (sessionId) =>
       this.meet(this.openFates.shift(), () => {
+        this.opens += 1
+        if (this.opens > 50) throw new Error("sessions are opened without end")
+        if (this.forgetsAll) return
         if (!this.sessions.has(sessionId)) this.sessions.set(sessionId, new Map())
       }),
     put: (key, _value, write) =>
@@ -120,6 +126,17 @@ describe("a client with a session", () => {
       node.sessions.clear()
       yield* timely(session.put("b", "1"))
       expect([node.applied, node.sessions.size]).toEqual([["a", "b"], 1])
+    })
+  )
+
+  it.effect("gives up if every session it opens is forgotten, and says so", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode()
+      node.forgetsAll = true
+      const session = yield* RpcSession.make(node.client)
+      const failure = yield* timely(Effect.flip(session.put("a", "1")))
+      expect(failure).toMatchObject({ _tag: "SessionUnknown" })
+      expect([node.opens, node.applied]).toEqual([3, []])
     })
   )
 

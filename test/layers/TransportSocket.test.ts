@@ -188,14 +188,21 @@ const rogue = (handle: (socket: Socket) => void) =>
       })
   )
 
+/** What a node with this member id says to member 1 first. */
+const greetingOf = (id: number): Buffer => {
+  const { clusterId, groupId, ...opening } = openingOf(id)
+  const node = { ...opening, endpoint: "" }
+  return Handshake.encode({ clusterId, groupId, node, to: member(1) })
+}
+
+const framed = (type: "hello" | "welcome", body: Buffer): Buffer =>
+  Buffer.concat([Frame.header(type, body.length), body])
+
 /** Greets as member 2 and then takes nothing more. */
 const welcomeAndStop = (socket: Socket) => {
-  const { bootCount, clusterId, groupId, incarnation, memberId, nodeName, openingId } = openingOf(2)
-  const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint: "" }
-  const body = Handshake.encode({ clusterId, groupId, node, to: member(1) })
   socket.once("data", () => {
     socket.pause()
-    socket.write(Buffer.concat([Frame.header("welcome", body.length), body]))
+    socket.write(framed("welcome", greetingOf(2)))
   })
 }
 
@@ -276,14 +283,21 @@ describe("a peer that is slow, dead or hostile", () => {
         expect(yield* say(one, Buffer.from("GET / HTTP/1.1\r\n\r\n"))).toHaveLength(0)
         expect(yield* say(one, Frame.header("hello", 1 << 20))).toHaveLength(0)
         expect(yield* say(one, Buffer.alloc(0))).toHaveLength(0)
-        const { bootCount, clusterId, groupId, incarnation, memberId, nodeName, openingId } =
-          openingOf(2)
-        const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint: "" }
-        const body = Handshake.encode({ clusterId, groupId, node, to: member(1) })
-        body[7] = 9
-        const told = yield* say(one, Buffer.concat([Frame.header("hello", body.length), body]))
+        const greeting = greetingOf(2)
+        greeting[7] = 9
+        const told = yield* say(one, framed("hello", greeting))
         const refusal = Handshake.decodeRefusal(told.subarray(Frame.headerBytes))
         expect(refusal).toMatchObject({ success: { reason: "protocolUnknown" } })
+      })
+    )
+  )
+
+  live("that claims one member id after another is reported once", () =>
+    scoped(
+      Effect.gen(function* () {
+        const one = yield* openMember(1)
+        for (let id = 100; id < 110; id += 1) yield* say(one, framed("hello", greetingOf(id)))
+        expect(refusals(one)).toEqual(["notAMember"])
       })
     )
   )
@@ -293,17 +307,12 @@ describe("a peer that is slow, dead or hostile", () => {
       Effect.gen(function* () {
         const one = yield* openMember(1)
         one.post.transport.setPeers([peerOf(2, 1)])
-        const { bootCount, clusterId, groupId, incarnation, memberId, nodeName, openingId } =
-          openingOf(2)
-        const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint: "" }
-        const body = Handshake.encode({ clusterId, groupId, node, to: member(1) })
-        const hello = Buffer.concat([Frame.header("hello", body.length), body])
         const nonsense = Buffer.concat([Frame.header("messages", 3), Buffer.from("???")])
         const socket = yield* Effect.promise(
           () =>
             new Promise<Socket>((resolve) => {
               const dialled = connect({ host: "127.0.0.1", port: one.address.port }, () => {
-                dialled.write(hello)
+                dialled.write(framed("hello", greetingOf(2)))
               })
               dialled.once("data", () => resolve(dialled))
             })
