@@ -35,6 +35,8 @@ const isForNow = (tag: string): boolean =>
   tag === "ProposalSuperseded"
 
 const pauseMillis = { min: 10, max: 500 }
+/** Sessions that one write tries: where each of them expires at once, another one is no help. */
+const sessionsPerWriteMax = 3
 /** Half of what the node remembers, so that no answer is forgotten that is still waited for. */
 const writesInFlightMax = Limits.sessionResultsMax / 2
 
@@ -85,7 +87,7 @@ export const make = Effect.fnUntraced(function* (client: Writing, options: Optio
   const once = <A, E extends Failure>(attempt: Attempt<A, E>) =>
     Effect.gen(function* () {
       const repeated = yield* makeRepeated(deadlineMillis)
-      for (;;) {
+      for (let tried = 1; ; tried += 1) {
         const session = yield* repeated(opened, { leavesOpen: false })
         const write = session.next()
         const result = yield* Effect.result(repeated(attempt(write), { leavesOpen: true }))
@@ -94,6 +96,7 @@ export const make = Effect.fnUntraced(function* (client: Writing, options: Optio
         // Of an attempt whose outcome is open it would not be certain that nothing was applied.
         if (failure._tag !== "SessionUnknown") return yield* Effect.fail(failure)
         replace(session)
+        if (tried === sessionsPerWriteMax) return yield* Effect.fail(failure)
       }
     }).pipe(inFlight.withPermits(1))
 

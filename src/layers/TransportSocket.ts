@@ -40,7 +40,8 @@ class Peers {
   readonly senders = new Map<MemberId, { readonly sender: PeerSender; readonly stop: () => void }>()
   readonly inbound = new Map<MemberId, PeerSocket>()
   private readonly receivedBefore = new Map<MemberId, number>()
-  private readonly told = new Map<MemberId, PeerRefused["reason"]>()
+  /** Strangers are one, under `undefined`: they choose their ids. */
+  private readonly told = new Map<MemberId | undefined, Set<PeerRefused["reason"]>>()
   receiver: Receiver | undefined = undefined
 
   /** The newest connection of a peer counts: an older one is a leftover. */
@@ -57,9 +58,19 @@ class Peers {
 
   /** Is this the first refusal of the peer for this reason? */
   isNews({ memberId, reason }: PeerRefused): boolean {
-    const isNews = this.told.get(memberId as MemberId) !== reason
-    this.told.set(memberId as MemberId, reason)
+    const peer = this.senders.has(memberId as MemberId) ? (memberId as MemberId) : undefined
+    const told = this.told.get(peer) ?? new Set()
+    const isNews = !told.has(reason)
+    this.told.set(peer, told.add(reason))
     return isNews
+  }
+
+  /** Of a peer that is no longer one, or that is another one now. */
+  remove(peer: MemberId): void {
+    this.senders.get(peer)?.stop()
+    this.senders.delete(peer)
+    this.inbound.get(peer)?.destroy()
+    this.told.delete(peer)
   }
 
   connections(): ReadonlyArray<Connection> {
@@ -79,12 +90,9 @@ const make = Effect.fnUntraced(function* (options: Options) {
 
   const setPeers = (wanted: ReadonlyArray<Peer>) => {
     const byId = new Map(wanted.map((peer) => [peer.id, peer]))
-    for (const [id, { sender, stop }] of peers.senders) {
+    for (const [id, { sender }] of peers.senders) {
       const peer = byId.get(id)
-      if (peer !== undefined && isSame(peer, sender.peer)) continue
-      stop()
-      peers.senders.delete(id)
-      peers.inbound.get(id)?.destroy()
+      if (peer === undefined || !isSame(peer, sender.peer)) peers.remove(id)
     }
     for (const peer of wanted) {
       if (!peers.senders.has(peer.id)) peers.senders.set(peer.id, startSender(peer))
