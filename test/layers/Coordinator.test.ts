@@ -15,26 +15,20 @@ import { Coordinator } from "../../src/services/Coordinator.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { WrapFlag } from "../../src/services/WrapFlag.ts"
-import { coordinatorOver, echoed, HeldEngine, requestsOf } from "../support/HeldEngine.ts"
+import { settled, start } from "../support/Fibers.ts"
+import {
+  coordinatorOver,
+  echoed,
+  HeldEngine,
+  inflightCount,
+  propose,
+  requestsOf
+} from "../support/HeldEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
-import { entriesOf, get, put, ready, text } from "../support/NodeCalls.ts"
+import { entriesOf, get, put, ready } from "../support/NodeCalls.ts"
 
 const coordinator = (engine: HeldEngine, settings?: Partial<NodeSettings>) =>
   coordinatorOver(engine, { settings })
-
-const propose = (request: string) =>
-  Effect.flatMap(Coordinator, (service) => service.propose(text(request))).pipe(
-    Effect.map((result) => Buffer.from(result).toString())
-  )
-
-/** Runs until it waits. */
-const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.forkChild(effect, { startImmediately: true })
-
-const inflightCount = Effect.map(QuiescenceBarrier, (barrier) => barrier.state().inflightCount)
-
-/** Everything that can run without time passing has run. */
-const settled = Effect.repeat(Effect.yieldNow, { times: 100 })
 
 describe("group commit (SPEC §9)", () => {
   it.effect("gives each caller of a batch its own answer", () => {

@@ -6,22 +6,14 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { NodeStopped } from "../../src/domain/engine/Errors.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
-import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
-import { coordinatorOver, echoed, HeldEngine } from "../support/HeldEngine.ts"
-import { text } from "../support/NodeCalls.ts"
-
-const propose = (request: string) =>
-  Effect.flatMap(Coordinator, (service) => service.propose(text(request))).pipe(
-    Effect.map((result) => Buffer.from(result).toString())
-  )
-
-const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.forkChild(effect, { startImmediately: true })
-
-const inflightCount = Effect.map(QuiescenceBarrier, (barrier) => barrier.state().inflightCount)
-
-const settled = Effect.repeat(Effect.yieldNow, { times: 100 })
+import { settled, start } from "../support/Fibers.ts"
+import {
+  coordinatorOver,
+  echoed,
+  HeldEngine,
+  inflightCount,
+  propose
+} from "../support/HeldEngine.ts"
 
 describe("a coordinator that closes", () => {
   it.effect("leaves nobody to a time-out: what is on its way is seen through", () => {

@@ -19,15 +19,15 @@ import * as LogEnvironmentLmdb from "../../src/layers/LogEnvironmentLmdb.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as StateStoreLmdb from "../../src/layers/StateStoreLmdb.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
 import { FreeSpace } from "../../src/services/FreeSpace.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
-import { coordinatorOver, echoed, HeldEngine } from "../support/HeldEngine.ts"
+import { start } from "../support/Fibers.ts"
+import { coordinatorOver, echoed, HeldEngine, propose } from "../support/HeldEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import * as Mount from "../support/Mount.ts"
-import { cutOver, enableStorage, get, put, ready, text } from "../support/NodeCalls.ts"
+import { cutOver, enableStorage, get, put, ready } from "../support/NodeCalls.ts"
 
 const { freeBytesHalt, freeBytesMin } = NodeConfigLive.defaults
 
@@ -36,12 +36,6 @@ const tight = (engine: HeldEngine, disk: MemoryDisk) => {
   disk.freeBytes = freeBytesMin + 2 * costBytes(1)
   return coordinatorOver(engine, { disk, settings: { proposalTimeoutMillis: 50 } })
 }
-
-const propose = (request: string) =>
-  Effect.flatMap(Coordinator, (service) => service.propose(text(request)))
-
-const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.forkChild(effect, { startImmediately: true })
 
 /** Two requests are admitted and a third is not: all that was promised before was given back. */
 const hasRoomForTwo = Effect.gen(function* () {

@@ -11,6 +11,7 @@ import { KvStore, MemoryDisk, NodeName, Sealog } from "../../src/index.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { NodeConfig } from "../../src/services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
+import { settled, start } from "../support/Fibers.ts"
 import { Gate, gatedNode } from "../support/GatedLog.ts"
 import { kek, memoryNode } from "../support/MemoryNode.ts"
 import { cutOver, enableStorage, get, put, ready, text } from "../support/NodeCalls.ts"
@@ -21,13 +22,10 @@ import {
   onNode,
   scrape,
   sealingReady,
-  settled,
   valueOf,
   withRegistry
 } from "../support/Scraping.ts"
 
-const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.forkChild(effect, { startImmediately: true })
 describe("the metrics of a node", () => {
   it.effect("are all there from the start, each with its node and group, and with zeros", () =>
     onNode(

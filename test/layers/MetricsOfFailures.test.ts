@@ -9,16 +9,9 @@ import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { NodeStatus } from "../../src/services/NodeStatus.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
+import { settled } from "../support/Fibers.ts"
 import { get, put, ready, text } from "../support/NodeCalls.ts"
-import {
-  enter,
-  growth,
-  onNode,
-  scrape,
-  sealingReady,
-  settled,
-  valueOf
-} from "../support/Scraping.ts"
+import { enter, growth, onNode, scrape, sealingReady, valueOf } from "../support/Scraping.ts"
 
 const groupId = 0 as GroupId
 

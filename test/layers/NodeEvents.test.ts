@@ -13,10 +13,11 @@ import { Opening } from "../../src/services/Opening.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { Telemetry } from "../../src/services/Telemetry.ts"
+import { settled, start } from "../support/Fibers.ts"
 import { LogLines } from "../support/LogLines.ts"
 import { type MemoryNodeOptions, memoryNode } from "../support/MemoryNode.ts"
 import { cutOver, enableStorage, put, ready } from "../support/NodeCalls.ts"
-import { enter, type NodeServices, sealingReady, settled } from "../support/Scraping.ts"
+import { enter, type NodeServices, sealingReady } from "../support/Scraping.ts"
 
 /** Runs on a node, and answers what it has logged when it is closed. */
 const logged = <A, E, R extends NodeServices>(
@@ -29,9 +30,6 @@ const logged = <A, E, R extends NodeServices>(
     Effect.as(lines)
   )
 }
-
-const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.forkChild(effect, { startImmediately: true })
 
 describe("the log of a node", () => {
   it.effect("tells its life, each thing once and in order", () =>

@@ -14,17 +14,11 @@ import {
 import type { LogIndex } from "../../src/domain/Ids.ts"
 import { Counters } from "../../src/domain/telemetry/Counters.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import type { Intake, ProposeRejection } from "../../src/services/RaftEngine.ts"
 import { Telemetry } from "../../src/services/Telemetry.ts"
-import { coordinatorOver, echoed, HeldEngine } from "../support/HeldEngine.ts"
-import { text } from "../support/NodeCalls.ts"
-
-const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.forkChild(effect, { startImmediately: true })
-const propose = (request: string) =>
-  Effect.flatMap(Coordinator, (service) => service.propose(text(request)))
+import { start } from "../support/Fibers.ts"
+import { coordinatorOver, echoed, HeldEngine, propose } from "../support/HeldEngine.ts"
 
 interface World {
   readonly engine: HeldEngine

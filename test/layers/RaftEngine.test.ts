@@ -16,6 +16,7 @@ import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { type Proposal, RaftEngine } from "../../src/services/RaftEngine.ts"
+import { settled, start } from "../support/Fibers.ts"
 import { Gate, gatedNode } from "../support/GatedLog.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import {
@@ -33,10 +34,6 @@ const groupId = 0 as GroupId
 const sealingReady = Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
 const readIndex = Effect.flatMap(RaftEngine, (engine) => engine.readIndex)
 const engineStatus = Effect.map(RaftEngine, (engine) => engine.status())
-const start = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.forkChild(effect, { startImmediately: true })
-/** Everything that can run without time passing has run. */
-const settled = Effect.repeat(Effect.yieldNow, { times: 200 })
 const kinds = Effect.map(entriesOf, (entries) => entries.map(({ kind }) => kind))
 
 const registrations = Effect.map(entriesOf, (entries) =>

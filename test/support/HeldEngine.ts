@@ -12,7 +12,9 @@ import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
 import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
 import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
+import { Coordinator } from "../../src/services/Coordinator.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
+import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import {
   type Intake,
   type Proposal,
@@ -103,3 +105,14 @@ export const coordinatorOver = (
     ),
     Layer.provideMerge(NodeConfigLive.layer(options.settings))
   )
+
+/** Answers with what the machine answered, as text. */
+export const propose = (request: string) =>
+  Effect.flatMap(Coordinator, (service) => service.propose(Buffer.from(request))).pipe(
+    Effect.map((result) => Buffer.from(result).toString())
+  )
+
+export const inflightCount = Effect.map(
+  QuiescenceBarrier,
+  (barrier) => barrier.state().inflightCount
+)

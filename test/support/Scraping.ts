@@ -52,6 +52,3 @@ export const enter = (phase: 0 | 1 | 2) =>
     if (phase >= 1) yield* Effect.andThen(enableStorage, sealingReady)
     if (phase === 2) yield* cutOver
   })
-
-/** Everything that can run without time passing has run. */
-export const settled = Effect.repeat(Effect.yieldNow, { times: 200 })
