@@ -13,6 +13,7 @@ import * as Result from "effect/Result"
 import * as Limits from "../domain/Limits.ts"
 import * as Frame from "../domain/peer/Frame.ts"
 import * as Handshake from "../domain/peer/Handshake.ts"
+import * as Introduction from "../domain/peer/Introduction.ts"
 
 const keepAliveMillis = 5_000
 
@@ -25,7 +26,9 @@ export class PeerSocket {
   bytesReceived = 0
   bytesSent = 0
   private readonly socket: Socket
-  private readonly reader = new Frame.FrameReader({ bytesMax: Handshake.bytesMax + 1 })
+  private readonly reader = new Frame.FrameReader({
+    bytesMax: Math.max(Handshake.bytesMax, Introduction.bytesMax) + 1
+  })
   private readonly ended = Deferred.makeUnsafe<void>()
 
   constructor(socket: Socket) {

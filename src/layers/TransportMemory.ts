@@ -4,6 +4,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type { MemberId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
+import { SnapshotTransferFailure } from "../domain/peer/Errors.ts"
 import type { Message } from "../domain/raft/Message.ts"
 import { Opening } from "../services/Opening.ts"
 import { type Peer, Transport } from "../services/Transport.ts"
@@ -41,6 +42,8 @@ const make = Effect.fnUntraced(function* ({ network }: { readonly network: Memor
     setPeers: (wanted) => {
       peers = new Map(wanted.map((peer) => [peer.id, peer]))
     },
+    sendSnapshot: ({ to: peer }) =>
+      Effect.fail(new SnapshotTransferFailure({ peer, reason: "unreachable" })),
     connections: () =>
       [...peers.keys()].map((peer) => ({
         peer,

@@ -15,7 +15,7 @@ import * as Endpoint from "../domain/api/Endpoint.ts"
 import { ListenFailure } from "../domain/api/Errors.ts"
 import type { MemberId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
-import { PeerRefused } from "../domain/peer/Errors.ts"
+import { PeerRefused, SnapshotTransferFailure } from "../domain/peer/Errors.ts"
 import type { Frame } from "../domain/peer/Frame.ts"
 import * as Handshake from "../domain/peer/Handshake.ts"
 import * as PeerMessages from "../domain/peer/PeerMessages.ts"
@@ -86,6 +86,7 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const peers = new Peers()
   const identity = yield* makeIdentity(peers, options)
   const address = yield* listen(options.listen, yield* makeAccept(peers, identity))
+  identity.reachedAt(address)
   const startSender = yield* makeStartSender(peers, identity)
 
   const setPeers = (wanted: ReadonlyArray<Peer>) => {
@@ -108,7 +109,14 @@ const make = Effect.fnUntraced(function* (options: Options) {
   }
   return {
     address,
-    transport: Transport.of({ send, attach, setPeers, connections: () => peers.connections() })
+    transport: Transport.of({
+      send,
+      attach,
+      setPeers,
+      sendSnapshot: ({ to: peer }) =>
+        Effect.fail(new SnapshotTransferFailure({ peer, reason: "unreachable" })),
+      connections: () => peers.connections()
+    })
   }
 })
 
@@ -132,10 +140,15 @@ const makeIdentity = Effect.fnUntraced(function* (peers: Peers, options: Options
     memberOf: (id) => peers.senders.get(id)?.sender.peer,
     seenOf: openings.seenOf
   }
+  let address = Endpoint.format(options.listen)
   return {
+    /** What others are told; not the port 0 that this node was given. */
+    reachedAt: (bound: Endpoint.Endpoint): void => {
+      address = Endpoint.format(bound)
+    },
     greetingTo: (to: MemberId): Handshake.Greeting => {
       const endpoint = options.clientEndpoint() ?? ""
-      const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint }
+      const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint, address }
       return { clusterId, groupId, node, to }
     },
     /** What is welcome is durable before it is told so. */

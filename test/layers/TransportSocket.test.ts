@@ -191,7 +191,7 @@ const rogue = (handle: (socket: Socket) => void) =>
 /** What a node with this member id says to member 1 first. */
 const greetingOf = (id: number): Buffer => {
   const { clusterId, groupId, ...opening } = openingOf(id)
-  const node = { ...opening, endpoint: "" }
+  const node = { ...opening, endpoint: "", address: "127.0.0.1:1" }
   return Handshake.encode({ clusterId, groupId, node, to: member(1) })
 }
 

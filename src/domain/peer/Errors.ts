@@ -28,6 +28,30 @@ export class PeerRefused extends Schema.TaggedError<PeerRefused>()("PeerRefused"
   }
 }
 
+const transferSentences = {
+  notAPeer: "it is no peer of this node",
+  busy: "as many snapshots are under way as may be; it is tried again",
+  unreachable: "no connection could be made",
+  broken: "the connection broke",
+  stalled: "nothing got through for too long",
+  receiverFailed: "the receiver could not install it; look at that node's log"
+} as const
+
+export type TransferFailedReason = keyof typeof transferSentences
+
+/** A snapshot did not get through, wholly; Raft sends it again if it is still needed. */
+export class SnapshotTransferFailure extends Schema.TaggedError<SnapshotTransferFailure>()(
+  "SnapshotTransferFailure",
+  {
+    peer: Schema.Int,
+    reason: Schema.Literals(Object.keys(transferSentences) as ReadonlyArray<TransferFailedReason>)
+  }
+) {
+  override get message() {
+    return `the snapshot between this node and member ${this.peer} failed: ${transferSentences[this.reason]}`
+  }
+}
+
 /** The way to a peer broke, or could not be made. */
 export class PeerConnectionFailure extends Schema.TaggedError<PeerConnectionFailure>()(
   "PeerConnectionFailure",

@@ -11,8 +11,26 @@ import { asBuffer } from "../bytes/ByteReader.ts"
 import { Malformed } from "../bytes/Errors.ts"
 import * as Limits from "../Limits.ts"
 
-/** What the body is. The first frame each way is of the handshake. */
-export const types = { hello: 1, welcome: 2, refusal: 3, messages: 4 } as const
+/**
+ * What the body is. The first frame says what the connection is for: `hello` for messages,
+ * `introduction` of a node that wants to become a member, `transfer` of a snapshot, which is as much a
+ * greeting as a hello. The first answer is `welcome`, `admission` or `refusal`. On a connection for a
+ * snapshot `messages` with its one message follows, then `chunk`s, then `end`; the receiver says `alive`
+ * from time to time and the `outcome` at last.
+ */
+export const types = {
+  hello: 1,
+  welcome: 2,
+  refusal: 3,
+  messages: 4,
+  introduction: 5,
+  admission: 6,
+  transfer: 7,
+  chunk: 8,
+  end: 9,
+  alive: 10,
+  outcome: 11
+} as const
 export type FrameType = keyof typeof types
 
 export interface Frame {

@@ -11,7 +11,7 @@
  * - welcome: the same, the other way
  * - refusal `reason(1) ‖ length(2) ‖ UTF-8`
  * - node `memberId(8) ‖ nameLength(1) ‖ nodeName ‖ incarnation(16) ‖ bootCount(8) ‖ openingId(16) ‖
- *   endpointLength(1) ‖ endpoint`
+ *   endpointLength(1) ‖ endpoint ‖ addressLength(1) ‖ address`
  */
 import * as Result from "effect/Result"
 import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
@@ -28,6 +28,8 @@ export interface Node {
   readonly openingId: OpeningId
   /** `HOST:PORT` at which it serves clients; empty if it serves none. */
   readonly endpoint: string
+  /** `HOST:PORT` at which peers reach it: for those who do not know it as a member yet. */
+  readonly address: string
 }
 
 /** The first frame each way. */
@@ -65,7 +67,7 @@ const nameBytesMax = 64
 const endpointBytesMax = 255
 
 /** Of a greeting; a receiver takes nothing longer before it knows the sender. */
-export const bytesMax = magic.length + 1 + 26 + 8 + 1 + nameBytesMax + 41 + endpointBytesMax
+export const bytesMax = magic.length + 1 + 26 + 8 + 1 + nameBytesMax + 42 + 2 * endpointBytesMax
 
 /** Why the sender of this greeting is not to be talked to; `undefined` if it may be. */
 export function refusalOf(greeting: Greeting, local: Local): PeerRefused | undefined {
@@ -89,8 +91,9 @@ export function refusalOf(greeting: Greeting, local: Local): PeerRefused | undef
 
 export function encode({ clusterId, groupId, node, to }: Greeting): Buffer {
   const name = Buffer.from(node.nodeName, "latin1")
-  const endpoint = Buffer.from(node.endpoint, "latin1")
-  return ByteWriter.allocate(magic.length + 1 + 26 + 8 + 1 + name.length + 41 + endpoint.length)
+  const { address, endpoint } = node
+  const textBytes = name.length + endpoint.length + address.length
+  return ByteWriter.allocate(magic.length + 1 + 26 + 8 + 1 + 42 + textBytes)
     .ascii(magic)
     .u8(version)
     .hex128(clusterId)
@@ -103,7 +106,9 @@ export function encode({ clusterId, groupId, node, to }: Greeting): Buffer {
     .u64(node.bootCount)
     .hex128(node.openingId)
     .u8(endpoint.length)
-    .bytes(endpoint)
+    .ascii(endpoint)
+    .u8(address.length)
+    .ascii(address)
     .done()
 }
 
@@ -121,10 +126,16 @@ export function decode(bytes: Uint8Array): Decoded<Greeting> {
   const incarnation = reader.hex128() as Incarnation
   const bootCount = reader.within("u64", 1, Number.MAX_SAFE_INTEGER)
   const openingId = reader.hex128() as OpeningId
-  const endpoint = reader.block("u8", 0, endpointBytesMax).toString("latin1")
-  if (!/^[!-~]*$/.test(endpoint)) reader.refuse("outOfRange")
-  const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint }
+  const endpoint = readEndpoint(reader)
+  const address = readEndpoint(reader)
+  const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint, address }
   return reader.end({ clusterId, groupId, node, to })
+}
+
+function readEndpoint(reader: ByteReader): string {
+  const text = reader.block("u8", 0, endpointBytesMax).toString("latin1")
+  if (!/^[!-~]*$/.test(text)) reader.refuse("outOfRange")
+  return text
 }
 
 const readMember = (reader: ByteReader): MemberId =>

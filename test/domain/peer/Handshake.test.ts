@@ -20,7 +20,8 @@ const node: Handshake.Node = {
   incarnation,
   bootCount: 4,
   openingId,
-  endpoint: "127.0.0.1:9000"
+  endpoint: "127.0.0.1:9000",
+  address: "[::1]:71"
 }
 const greeting: Handshake.Greeting = {
   clusterId: ClusterId.make("000102030405060708090a0b0c0d0e0f"),
@@ -32,7 +33,8 @@ const greeting: Handshake.Greeting = {
 // By hand from the layout in Handshake.ts.
 const golden = hex(`5345414c4f4750 01 000102030405060708090a0b0c0d0e0f 0005 0000000000000001
   0000000000000002 02 6e32 202122232425262728292a2b2c2d2e2f 0000000000000004
-  505152535455565758595a5b5c5d5e5f 0e 3132372e302e302e313a39303030`)
+  505152535455565758595a5b5c5d5e5f 0e 3132372e302e302e313a39303030
+  08 5b3a3a315d3a3731`)
 
 const local = (changed: Partial<Handshake.Local> = {}): Handshake.Local => ({
   clusterId: greeting.clusterId,
