@@ -149,6 +149,7 @@ export {
   SidecarOfAnotherCommit
 } from "./domain/encryption/Errors.ts"
 export { LogCorrupted, LogWriteFailure, RecordCorrupted } from "./domain/log/Errors.ts"
+export { AdmissionRefused } from "./domain/peer/Errors.ts"
 export {
   AppliedIndexOutsideLog,
   DataDirectoryFailure,

@@ -69,9 +69,9 @@ export const make = Effect.fnUntraced(function* (groupId: GroupId, tables: LogTa
       records: [{ name: "formatVersion", record: FormatVersion.encode("log", groupId) }]
     })
   }
-  const log = yield* refusing(() => makeRaftLogStore(groupId, tables, writer))
-  return Context.make(RaftLogStore, log).pipe(
-    Context.add(LocalStore, makeLocalStore(groupId, tables, writer))
+  const { store, write } = yield* refusing(() => makeRaftLogStore(groupId, tables, writer))
+  return Context.make(RaftLogStore, store).pipe(
+    Context.add(LocalStore, makeLocalStore(groupId, tables, { ...writer, write }))
   )
 })
 
@@ -108,11 +108,12 @@ function isNew(groupId: GroupId, tables: LogTables): boolean {
   return false
 }
 
+/** The store, and how it writes: beside the log also the local record, of a founding. */
 function makeRaftLogStore(
   groupId: GroupId,
   tables: LogTables,
   writer: Writer
-): RaftLogStore["Service"] {
+): { readonly store: RaftLogStore["Service"]; readonly write: WriteLog } {
   const cursor = openCursor(groupId, tables)
   let isPersisting = false
 
@@ -139,9 +140,10 @@ function makeRaftLogStore(
     return found
   }
 
-  const persist = (write: LogWrite): Effect.Effect<void, LogWriteFailure> =>
+  const write: WriteLog = (logWrite, beside = []) =>
     Effect.suspend(() => {
-      const { changes, last } = changesOf(groupId, write, cursor)
+      const { changes: ofLog, last } = changesOf(groupId, logWrite, cursor)
+      const changes = { ...ofLog, records: [...ofLog.records, ...beside] }
       invariant(!isPersisting, "the log has one writer, which waits for each write")
       if (changes.entries.length === 0 && changes.records.length === 0) return Effect.void
       isPersisting = true
@@ -160,7 +162,7 @@ function makeRaftLogStore(
       )
     })
 
-  return {
+  const store: RaftLogStore["Service"] = {
     reader: {
       firstIndex: () => cursor.first,
       lastIndex: () => cursor.last,
@@ -170,10 +172,17 @@ function makeRaftLogStore(
       snapshot: () => undefined
     },
     hardState: () => readHardState(groupId, tables),
-    persist,
+    persist: (logWrite) => write(logWrite),
     compact: makeCompact(groupId, writer, cursor, term)
   }
+  return { store, write }
 }
+
+/** One commit of the log, and of records beside it. */
+type WriteLog = (
+  write: LogWrite,
+  beside?: LogChanges["records"]
+) => Effect.Effect<void, LogWriteFailure>
 
 /** Entries removed in one commit: a long prefix would make a long transaction. */
 const removedCountMax = 256
@@ -232,8 +241,12 @@ const makeCompact = (
 function makeLocalStore(
   groupId: GroupId,
   tables: LogTables,
-  writer: Writer
+  { commit, write }: Writer & { readonly write: WriteLog }
 ): LocalStore["Service"] {
+  const recordOf = (record: LocalRecord.LocalRecord) => {
+    invariant(record.groupId === groupId, "a local record stays in the log of its group")
+    return { name: "local", record: LocalRecord.encode(record) } as const
+  }
   return {
     read: () => {
       const record = tables.record("local")
@@ -242,14 +255,21 @@ function makeLocalStore(
         : Result.getOrThrow(LocalRecord.decode(groupId, record))
     },
     write: (record) =>
-      Effect.suspend(() => {
-        invariant(record.groupId === groupId, "a local record stays in the log of its group")
-        return writer.commit({
+      Effect.suspend(() =>
+        commit({
           operation: "write local record",
           remove: undefined,
           entries: [],
-          records: [{ name: "local", record: LocalRecord.encode(record) }]
+          records: [recordOf(record)]
         })
+      ),
+    found: (record, entries) =>
+      Effect.suspend(() => {
+        const last = entries.at(-1)
+        invariant(last !== undefined && entries[0]?.index === 1, "a founding begins the log")
+        invariant(tables.extent() === undefined, "a cluster is founded into an empty log")
+        const hardState = { term: last.term, vote: undefined, commit: last.index }
+        return write({ entries, hardState }, [recordOf(record)])
       })
   }
 }

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import type { GroupId, NodeName } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
+import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as ApplierLive from "./ApplierLive.ts"
 import * as CapabilityGateLocal from "./CapabilityGateLocal.ts"
 import * as CoordinatorLive from "./CoordinatorLive.ts"
@@ -94,7 +95,7 @@ export const storesOffline = (options: { readonly directory: string }) =>
 /** The KV store on LMDB in one directory, with one voter; requires a KEK provider. */
 export const layer = (options: { readonly directory: string; readonly nodeName: NodeName }) =>
   replicaKv(options).pipe(
-    Layer.provideMerge(TransportNone.layer),
+    Layer.provideMerge(Layer.mergeAll(TransportNone.layer, AdmissionAlone.layer())),
     Layer.provideMerge(stores(options)),
     Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer())),
     isolated

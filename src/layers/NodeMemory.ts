@@ -5,6 +5,7 @@
  */
 import * as Layer from "effect/Layer"
 import type { NodeName } from "../domain/Ids.ts"
+import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as FreeSpaceMemory from "./FreeSpaceMemory.ts"
 import * as LogEnvironmentMemory from "./LogEnvironmentMemory.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
@@ -22,7 +23,7 @@ export const stores = (options: { readonly disk: MemoryDisk }) =>
 /** The KV store on a memory disk, with one voter. */
 export const layer = (options: { readonly disk: MemoryDisk; readonly nodeName: NodeName }) =>
   replicaKv(options).pipe(
-    Layer.provideMerge(TransportNone.layer),
+    Layer.provideMerge(Layer.mergeAll(TransportNone.layer, AdmissionAlone.layer())),
     Layer.provideMerge(stores(options)),
     isolated
   )

@@ -26,7 +26,9 @@ import { PendingProposals } from "../domain/engine/PendingProposals.ts"
 import type { KeyId, LocalEpoch, LogIndex, ProposalId, WriterId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
+import * as Members from "../domain/members/Members.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
+import * as Membership from "../domain/raft/Membership.ts"
 import * as Position from "../domain/raft/Position.ts"
 import type { Raft } from "../domain/raft/Raft.ts"
 import type { Ready } from "../domain/raft/Ready.ts"
@@ -160,12 +162,17 @@ export class RaftEngineDriver {
     this.guard.applied(entry.index, { isCutOver })
     if (entry.kind === "noop") this.leadership.noopApplied(entry.term)
     if (outcome._tag === "Registration") this.registrationApplied(entry, outcome.outcome)
+    if (outcome._tag === "Membership") {
+      const change = Members.effective(entry.data, outcome.outcome)
+      if (change !== undefined) this.parts.raft.applyMembershipChange(change)
+    }
     const id = entry.kind === "normal" ? ProposalEnvelope.proposalIdOf(entry.data) : undefined
     this.pending.applied(entry, id, outcome)
   }
 
   /** A round is over: what it has changed is told to those who wait. */
   finished(): void {
+    this.campaignIfAlone()
     this.observe()
     this.reportPhase()
     if (this.awaitingSealing.length > 0) this.releaseSealing()
@@ -221,6 +228,12 @@ export class RaftEngineDriver {
   refuse(input: Input): void {
     const stopped = Effect.fail(new NodeStopped({ reason: this.stopReason ?? "shut down" }))
     if (input._tag !== "Tick") input.resume(stopped)
+  }
+
+  /** Nobody else's vote is needed, so nothing is waited for. */
+  campaignIfAlone(): void {
+    const { id, membership, role } = this.parts.raft.status()
+    if (role === "Follower" && Membership.isAlone(membership, id)) this.parts.raft.campaign()
   }
 
   /** A registration of this term is this leader's own; refused, its disk is an old or cloned one. */

@@ -22,7 +22,6 @@ import type { LogIndex } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
-import * as Membership from "../domain/raft/Membership.ts"
 import * as Position from "../domain/raft/Position.ts"
 import * as Raft from "../domain/raft/Raft.ts"
 import type { Ready } from "../domain/raft/Ready.ts"
@@ -63,7 +62,7 @@ const make = Effect.gen(function* () {
       for (const input of yield* Queue.clear(inbox)) driver.refuse(input)
       if (!isShutDown) yield* Deferred.failCause(failure, exit.cause)
     })
-  raft.campaign()
+  driver.campaignIfAlone()
   const round = yield* makeRound({ raft, driver, inbox })
   const { failed: stateFailed } = yield* StateStore
   const loop = Effect.raceFirst(Effect.forever(round), stateFailed)
@@ -122,7 +121,7 @@ const messageOf = (cause: Cause.Cause<EngineFailure>): string => {
 }
 
 const makeCore = Effect.gen(function* () {
-  const { position } = yield* Applier
+  const { members, position } = yield* Applier
   const config = yield* NodeConfig
   const { memberId: id } = yield* Opening
   const random = yield* Random.Random
@@ -133,7 +132,7 @@ const makeCore = Effect.gen(function* () {
       id,
       log: {
         ...reader,
-        initialState: () => ({ hardState: hardState(), membership: Membership.make([id]) })
+        initialState: () => ({ hardState: hardState(), membership: members.configuration })
       },
       applied: position.index,
       electionTicks,

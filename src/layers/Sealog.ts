@@ -15,6 +15,7 @@ import type {
   SidecarOfAnotherCommit
 } from "../domain/encryption/Errors.ts"
 import type { NodeName } from "../domain/Ids.ts"
+import type { AdmissionRefused } from "../domain/peer/Errors.ts"
 import type {
   AppliedIndexOutsideLog,
   DataDirectoryFailure,
@@ -35,6 +36,7 @@ import type { NodeSettings } from "../services/NodeConfig.ts"
 import type { NodeStatus } from "../services/NodeStatus.ts"
 import type { Replica } from "../services/Replica.ts"
 import type { StateMachine } from "../services/StateMachine.ts"
+import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as CsprngNode from "./CsprngNode.ts"
 import * as CutoverPatient from "./CutoverPatient.ts"
 import * as EncryptionAdminPatient from "./EncryptionAdminPatient.ts"
@@ -51,6 +53,7 @@ export type Services = Replica | EncryptionAdmin | Cutover | NodeStatus
 /** Why a node does not start: each guard of SPEC §17, typed, before anything is served. */
 export type StartFailure =
   | EngineFailure
+  | AdmissionRefused
   | AppliedIndexOutsideLog
   | DataDirectoryFailure
   | DataDirectoryLocked
@@ -120,13 +123,16 @@ const ownKv = (options: Options) =>
   Layer.mergeAll(patient, KvStorePatient.layer).pipe(Layer.provideMerge(Node.replicaKv(options)))
 
 const onLmdb = (options: LmdbOptions) =>
-  Layer.mergeAll(Node.stores(options), TransportNone.layer, CsprngNode.layer).pipe(
-    Layer.provideMerge(NodeConfigLive.layer(options.settings))
+  Layer.mergeAll(Node.stores(options), alone).pipe(
+    Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer(options.settings)))
   )
 
 const inMemory = (options: MemoryOptions) =>
-  Layer.mergeAll(
-    NodeMemory.stores(options),
-    TransportNone.layer,
-    options.csprng ?? CsprngNode.layer
-  ).pipe(Layer.provideMerge(NodeConfigLive.layer(options.settings)))
+  Layer.mergeAll(NodeMemory.stores(options), alone).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(options.csprng ?? CsprngNode.layer, NodeConfigLive.layer(options.settings))
+    )
+  )
+
+/** One voter, no peers. */
+const alone = Layer.mergeAll(TransportNone.layer, AdmissionAlone.layer())

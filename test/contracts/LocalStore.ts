@@ -7,7 +7,9 @@ import type {
   Incarnation,
   KeyId,
   LocalEpoch,
-  NodeName
+  MemberId,
+  NodeName,
+  OpeningId
 } from "../../src/domain/Ids.ts"
 import type { LocalRecord } from "../../src/domain/log/LocalRecord.ts"
 import { LocalStore } from "../../src/services/LocalStore.ts"
@@ -16,11 +18,19 @@ import type { MakeStores } from "./Stores.ts"
 const record: LocalRecord = {
   nodeName: "n1" as NodeName,
   incarnation: "0123456789abcdef0123456789abcdef" as Incarnation,
-  clusterId: "ffffffffffffffffffffffffffffffff" as ClusterId,
   groupId: 0 as GroupId,
+  admitted: {
+    clusterId: "ffffffffffffffffffffffffffffffff" as ClusterId,
+    memberId: 4 as MemberId
+  },
   bootCount: 3,
   epochs: new Map([[5 as KeyId, 2 as LocalEpoch]]),
-  peerBootCounts: new Map([["00000000000000000000000000000001" as Incarnation, 9]])
+  peers: new Map([
+    [
+      "00000000000000000000000000000001" as Incarnation,
+      { bootCount: 9, openingId: "00000000000000000000000000000002" as OpeningId }
+    ]
+  ])
 }
 
 const read = Effect.flatMap(LocalStore, (store) =>

@@ -24,6 +24,7 @@ import type {
   Revision,
   Term
 } from "../../src/domain/Ids.ts"
+import * as Members from "../../src/domain/members/Members.ts"
 import * as CutoverLive from "../../src/layers/CutoverLive.ts"
 import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
@@ -54,6 +55,7 @@ const applier = {
   revision: 0 as Revision,
   sidecar: phase1,
   registry: WriterRegistry.empty,
+  members: Members.empty,
   read: unasked,
   apply: unasked
 }

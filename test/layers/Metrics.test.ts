@@ -211,7 +211,7 @@ describe("each number moves when what it counts happens", () => {
       grows: [
         ["sealog_encryption_phase", {}, 1],
         ["sealog_cutovers_total", { end: "CutOver" }, 1],
-        ["sealog_cutover_index", {}, 5],
+        ["sealog_cutover_index", {}, 6],
         ["sealog_barrier_closed", {}, 0]
       ]
     }

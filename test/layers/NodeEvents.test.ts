@@ -59,13 +59,13 @@ describe("the log of a node", () => {
         expect(fields).toMatchObject({ node: "n1", group: 0 })
         expect(level).toBe("Info")
       }
-      expect(lines.of("PhaseEntered")).toMatchObject([{ phase: 1 }, { phase: 2, index: 5 }])
-      expect(lines.of("MarkerAppended")).toMatchObject([{ index: 5 }])
+      expect(lines.of("PhaseEntered")).toMatchObject([{ phase: 1 }, { phase: 2, index: 6 }])
+      expect(lines.of("MarkerAppended")).toMatchObject([{ index: 6 }])
       expect(lines.of("CutoverEnded")).toMatchObject([{ end: "CutOver" }])
 
       const again = yield* logged(Effect.andThen(ready, sealingReady), { disk, seed: 2 })
       expect(again.of("Opened")).toMatchObject([
-        { bootCount: 2, phase: 2, cutoverIndex: 5, hasKek: true, appliedIndex: 25, lastIndex: 25 }
+        { bootCount: 2, phase: 2, cutoverIndex: 6, hasKek: true, appliedIndex: 26, lastIndex: 26 }
       ])
       expect(again.events).toEqual(["Opened", "LeadershipGained", "Registered", "Stopping"])
       expect(again.of("Registered")).toMatchObject([{ localEpoch: 2 }])
@@ -214,7 +214,7 @@ describe("the log of a node", () => {
     return Effect.gen(function* () {
       yield* ready
       yield* put("a", "1")
-      expect((yield* Applier).position.index).toBe(2)
+      expect((yield* Applier).position.index).toBe(3)
       expect((yield* Opening).bootCount).toBe(1)
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk(), loggers: [broken] })))
   })

@@ -7,6 +7,7 @@ import * as TestClock from "effect/testing/TestClock"
 import type { GroupId, KeyId, LocalEpoch, NodeName } from "../../src/domain/Ids.ts"
 import * as Limits from "../../src/domain/Limits.ts"
 import * as LocalRecord from "../../src/domain/log/LocalRecord.ts"
+import * as AdmissionAlone from "../../src/layers/AdmissionAlone.ts"
 import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as OpeningLive from "../../src/layers/OpeningLive.ts"
@@ -24,6 +25,7 @@ interface Options {
 /** A fresh layer: an opening of its own each time it is provided. */
 const opened = (disk: MemoryDisk, { nodeName = "n1", seed = 1 }: Options = {}) =>
   OpeningLive.layer({ nodeName: nodeName as NodeName }).pipe(
+    Layer.provide(AdmissionAlone.layer()),
     Layer.provide([LogEnvironmentMemory.layer({ disk, groupId }), csprng(seed)])
   )
 

@@ -4,6 +4,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { NodeName } from "../../src/domain/Ids.ts"
+import * as AdmissionAlone from "../../src/layers/AdmissionAlone.ts"
 import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
@@ -69,7 +70,7 @@ export const gatedNode = (options: {
   )
   const log = Layer.provideMerge(gated, LogEnvironmentMemory.layer({ disk, groupId }))
   return replicaKv({ nodeName: "n1" as NodeName }).pipe(
-    Layer.provideMerge(TransportNone.layer),
+    Layer.provideMerge(Layer.mergeAll(TransportNone.layer, AdmissionAlone.layer())),
     Layer.provideMerge(
       Layer.mergeAll(log, StateStoreMemory.layer({ disk }), FreeSpaceMemory.layer({ disk }))
     ),

@@ -2,6 +2,7 @@
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { NodeName } from "../../src/domain/Ids.ts"
+import * as AdmissionAlone from "../../src/layers/AdmissionAlone.ts"
 import * as KekProviderMemory from "../../src/layers/KekProviderMemory.ts"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as Node from "../../src/layers/Node.ts"
@@ -51,7 +52,9 @@ export const memoryNode = (options: MemoryNodeOptions) =>
 /** The same for another state machine, which it requires. */
 export const replicaNode = ({ disk, ...options }: MemoryNodeOptions) =>
   Node.replica({ nodeName: (options.nodeName ?? "n1") as NodeName }).pipe(
-    Layer.provideMerge(Layer.mergeAll(NodeMemory.stores({ disk }), TransportNone.layer)),
+    Layer.provideMerge(
+      Layer.mergeAll(NodeMemory.stores({ disk }), TransportNone.layer, AdmissionAlone.layer())
+    ),
     Layer.provide(options.kek ?? kek()),
     Layer.provideMerge(csprng(options.seed ?? 1)),
     Layer.provideMerge(NodeConfigLive.layer(options.settings)),

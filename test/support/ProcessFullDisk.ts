@@ -57,11 +57,11 @@ const fill = Effect.gen(function* () {
     local.write({
       nodeName: "n1" as never,
       incarnation: "0".repeat(32) as never,
-      clusterId: "0".repeat(32) as never,
+      admitted: undefined,
       groupId,
       bootCount: 1,
       epochs: new Map(),
-      peerBootCounts: new Map()
+      peers: new Map()
     })
   )
   const put = (bytes: number) => () =>

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as SocketServer from "effect/socket/SocketServer"
 import type { NodeName } from "../../src/domain/Ids.ts"
+import * as AdmissionAlone from "../../src/layers/AdmissionAlone.ts"
 import * as CsprngNode from "../../src/layers/CsprngNode.ts"
 import * as KekProviderFile from "../../src/layers/KekProviderFile.ts"
 import * as Node from "../../src/layers/Node.ts"
@@ -39,7 +40,7 @@ const stores = Layer.effect(
 ).pipe(Layer.provideMerge(Node.stores({ directory: argument("--data-dir") })))
 
 const node = Node.replicaKv({ nodeName: argument("--name") as NodeName }).pipe(
-  Layer.provideMerge(TransportNone.layer),
+  Layer.provideMerge(Layer.mergeAll(TransportNone.layer, AdmissionAlone.layer())),
   Layer.provideMerge(stores),
   Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer())),
   Layer.provide(KekProviderFile.layer({ path: argument("--kek-file") })),

@@ -9,6 +9,7 @@ import * as Command from "../../src/domain/encryption/Command.ts"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
+import * as AdmissionAlone from "../../src/layers/AdmissionAlone.ts"
 import * as CutoverLive from "../../src/layers/CutoverLive.ts"
 import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
@@ -77,7 +78,7 @@ export const stagedNode = ({ disk, holds, seed = 1, settings }: StagedNodeOption
   return Layer.fresh(CutoverLive.layer).pipe(
     Layer.provide(gate),
     Layer.provideMerge(replicaKv({ nodeName: "n1" as NodeName })),
-    Layer.provideMerge(TransportNone.layer),
+    Layer.provideMerge(Layer.mergeAll(TransportNone.layer, AdmissionAlone.layer())),
     Layer.provideMerge(gated),
     Layer.provideMerge(FreeSpaceMemory.layer({ disk })),
     Layer.provideMerge(

@@ -19,7 +19,9 @@ import * as Payload from "../log/Payload.ts"
 import * as ProposalEnvelope from "../log/ProposalEnvelope.ts"
 import type { SessionSequence } from "../log/Request.ts"
 import type { ValueReader, ValueStore } from "../machine/ValueStore.ts"
+import * as Members from "../members/Members.ts"
 import type { Entry } from "../raft/Entry.ts"
+import * as MembershipChange from "../raft/MembershipChange.ts"
 import type { Position } from "../raft/Position.ts"
 import type * as SessionRecord from "../session/SessionRecord.ts"
 import * as SessionTable from "../session/SessionTable.ts"
@@ -91,6 +93,10 @@ export class Applier {
 
   get registry(): WriterRegistry.WriterRegistry {
     return this.state.registry
+  }
+
+  get members(): Members.Members {
+    return this.state.members
   }
 
   /** Answers a query from what has been applied. Throws `ValueCorrupted`. */
@@ -168,7 +174,7 @@ export class Applier {
       case "registration":
         return register(entry, state, this.parts.groupId)
       case "membership":
-        throw failed(entry, this.parts.groupId, "unknownOpcode", "changes of the membership")
+        return changeMembership(entry, state, this.parts.groupId)
       case "normal": {
         const payload = this.payloadOf(entry, state.sidecar)
         switch (payload._tag) {
@@ -302,6 +308,14 @@ function register(entry: Entry, state: ReplicatedState, groupId: GroupId): Appli
   const { outcome, registry } = WriterRegistry.register(state.registry, registration.success)
   state.registry = registry
   return { _tag: "Registration", outcome }
+}
+
+function changeMembership(entry: Entry, state: ReplicatedState, groupId: GroupId): AppliedOutcome {
+  const change = MembershipChange.decode(entry.data)
+  if (change === undefined) throw failed(entry, groupId, "malformed", "a change of the membership")
+  const { members, outcome } = Members.apply(state.members, change)
+  state.members = members
+  return { _tag: "Membership", outcome }
 }
 
 function failed(

@@ -1,6 +1,7 @@
 /** What applying one entry did, as its proposer is told. Refusals are outcomes (SPEC §11). */
 import type { SidecarOutcome } from "../encryption/SidecarState.ts"
 import type { RegisterOutcome } from "../encryption/WriterRegistry.ts"
+import type { MembershipOutcome } from "../members/Members.ts"
 import type { SequenceForgotten, SessionUnknown } from "../session/Errors.ts"
 import type * as SessionTable from "../session/SessionTable.ts"
 
@@ -14,6 +15,7 @@ export type AppliedOutcome =
   /** A change of the encryption state, or its deterministic refusal. */
   | { readonly _tag: "Encryption"; readonly outcome: SidecarOutcome }
   | { readonly _tag: "Registration"; readonly outcome: RegistrationOutcome }
+  | { readonly _tag: "Membership"; readonly outcome: MembershipOutcome }
 
 /** The state machine's result; of a repeated write the recorded one, or why there is none. */
 export type RequestOutcome = Uint8Array | SessionRefusal

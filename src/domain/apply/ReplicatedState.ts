@@ -14,6 +14,8 @@ import * as WriterRegistry from "../encryption/WriterRegistry.ts"
 import type { ClusterId, GroupId, LogIndex, Revision, Term } from "../Ids.ts"
 import { RecordCorrupted } from "../log/Errors.ts"
 import * as Record from "../log/Record.ts"
+import * as Members from "../members/Members.ts"
+import * as MembersRecord from "../members/MembersRecord.ts"
 import type { StateReader, StateTransaction } from "../state/StateTransaction.ts"
 import * as AppliedRecord from "./AppliedRecord.ts"
 
@@ -23,6 +25,7 @@ export class ReplicatedState {
   readonly groupId: GroupId
   sidecar: Sidecar.SidecarState
   registry: WriterRegistry.WriterRegistry
+  members: Members.Members
   applied: AppliedRecord.Applied
   /** Of the record of the sidecar, as it was saved or loaded last; 0 before. */
   sidecarChecksum: number
@@ -30,12 +33,13 @@ export class ReplicatedState {
   constructor(
     fields: Pick<
       ReplicatedState,
-      "groupId" | "sidecar" | "registry" | "applied" | "sidecarChecksum"
+      "groupId" | "sidecar" | "registry" | "members" | "applied" | "sidecarChecksum"
     >
   ) {
     this.groupId = fields.groupId
     this.sidecar = fields.sidecar
     this.registry = fields.registry
+    this.members = fields.members
     this.applied = fields.applied
     this.sidecarChecksum = fields.sidecarChecksum
   }
@@ -46,7 +50,7 @@ export class ReplicatedState {
 
   /** Writes what differs from `before`, and always the applied index. */
   save(transaction: StateTransaction, before: ReplicatedState | undefined): void {
-    const { applied, groupId, registry, sidecar } = this
+    const { applied, groupId, members, registry, sidecar } = this
     if (sidecar === before?.sidecar) {
       this.sidecarChecksum = before.sidecarChecksum
     } else {
@@ -57,10 +61,17 @@ export class ReplicatedState {
     const { sidecarChecksum } = this
     const progress = AppliedRecord.encode(groupId, { ...applied, sidecarChecksum })
     transaction.put("applied", singleton, progress)
-    const known = before?.registry ?? WriterRegistry.empty
-    if (registry === known) return
-    for (const { key, value } of WriterRecord.changed(groupId, known, registry)) {
-      transaction.put("writers", key, value)
+    const knownWriters = before?.registry ?? WriterRegistry.empty
+    if (registry !== knownWriters) {
+      for (const { key, value } of WriterRecord.changed(groupId, knownWriters, registry)) {
+        transaction.put("writers", key, value)
+      }
+    }
+    const knownMembers = before?.members ?? Members.empty
+    if (members === knownMembers) return
+    for (const { key, value } of MembersRecord.changed(groupId, knownMembers, members)) {
+      if (value === undefined) transaction.remove("members", key)
+      else transaction.put("members", key, value)
     }
   }
 }
@@ -74,6 +85,7 @@ export const initial = (options: {
     groupId: options.groupId,
     sidecar: Sidecar.initial(options.clusterId),
     registry: WriterRegistry.empty,
+    members: Members.empty,
     applied: { index: 0 as LogIndex, term: 0 as Term, revision: 0 as Revision },
     sidecarChecksum: 0
   })
@@ -107,7 +119,8 @@ export function load(
       return yield* Result.fail(new SidecarOfAnotherCommit({ appliedIndex: applied.index }))
     }
     const registry = yield* WriterRecord.decodeTable(groupId, state.range("writers", {}))
-    return new ReplicatedState({ groupId, sidecar, registry, applied, sidecarChecksum })
+    const members = yield* MembersRecord.decodeTable(groupId, state.range("members", {}))
+    return new ReplicatedState({ groupId, sidecar, registry, members, applied, sidecarChecksum })
   })
 }
 

@@ -5,49 +5,72 @@
  * or let a restored disk vote. A damaged record is corruption, never "a new node". Proof:
  * `LocalRecord.test.ts`.
  *
- * Shape of the body: `version 0x01 ‖ clusterId(16) ‖ bootCount(8) ‖ nodeNameLength(1) ‖ nodeName ‖
- * incarnation(16) ‖ epochCount(2)`, then `keyId(4) ‖ epoch(2)` ascending by key, `peerCount(4)`, then
- * `incarnation(16) ‖ bootCount(8)` ascending; a checksummed {@link Record} around it, which the group
- * is part of.
+ * Shape of the body: `version 0x02 ‖ isAdmitted(1)`, if it is `clusterId(16) ‖ memberId(8)`, then
+ * `bootCount(8) ‖ nodeNameLength(1) ‖ nodeName ‖ incarnation(16) ‖ epochCount(2)`, then `keyId(4) ‖
+ * epoch(2)` ascending by key, `peerCount(4)`, then `incarnation(16) ‖ bootCount(8) ‖ openingId(16)`
+ * ascending; a checksummed {@link Record} around it, which the group is part of.
  */
 import type * as Result from "effect/Result"
 import { ByteReader, type Decoded } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
 import * as WriterIdentity from "../encryption/WriterIdentity.ts"
-import type { ClusterId, GroupId, Incarnation, KeyId, LocalEpoch, NodeName } from "../Ids.ts"
+import type {
+  ClusterId,
+  GroupId,
+  Incarnation,
+  KeyId,
+  LocalEpoch,
+  MemberId,
+  NodeName,
+  OpeningId
+} from "../Ids.ts"
+import type { SeenOpening } from "../peer/Handshake.ts"
 import type { RecordCorrupted } from "./Errors.ts"
 import * as Record from "./Record.ts"
+
+/** Which cluster the directory belongs to, and as whom. */
+export interface AdmittedAs {
+  readonly clusterId: ClusterId
+  readonly memberId: MemberId
+}
 
 /** What one data directory knows of itself; never replicated. */
 export interface LocalRecord {
   readonly nodeName: NodeName
   /** Random, drawn when the directory was created. */
   readonly incarnation: Incarnation
-  readonly clusterId: ClusterId
   readonly groupId: GroupId
+  /** `undefined` until the node has founded a cluster or one has admitted it; then for good. */
+  readonly admitted: AdmittedAs | undefined
   /** Openings of this directory, the current one included. */
   readonly bootCount: number
   /** The last epoch used with each raft DEK; only ever grows. */
   readonly epochs: ReadonlyMap<KeyId, LocalEpoch>
-  /** The highest boot count seen of each peer incarnation. */
-  readonly peerBootCounts: ReadonlyMap<Incarnation, number>
+  /** The newest opening seen of each peer incarnation. */
+  readonly peers: ReadonlyMap<Incarnation, SeenOpening>
 }
 
-const version = 0x01
+const version = 0x02
 const epochBytes = 6
-const peerBytes = 24
+const peerBytes = 40
 
 /** Equal records have equal bytes, whatever the order of their maps. */
 export function encode(local: LocalRecord): Buffer {
   const epochs = [...local.epochs].sort(([a], [b]) => a - b)
-  const peers = [...local.peerBootCounts].sort(([a], [b]) => (a < b ? -1 : 1))
+  const peers = [...local.peers].sort(([a], [b]) => (a < b ? -1 : 1))
+  const { admitted } = local
   const listBytes = 6 + epochBytes * epochs.length + peerBytes * peers.length
-  const writer = ByteWriter.allocate(25 + WriterIdentity.bytesOf(local) + listBytes)
-  writer.u8(version).hex128(local.clusterId).u64(local.bootCount)
-  WriterIdentity.write(writer, local).u16(epochs.length)
+  const admittedBytes = admitted === undefined ? 0 : 24
+  const size = 10 + admittedBytes + WriterIdentity.bytesOf(local) + listBytes
+  const writer = ByteWriter.allocate(size).u8(version)
+  if (admitted === undefined) writer.u8(0)
+  else writer.u8(1).hex128(admitted.clusterId).u64(admitted.memberId)
+  WriterIdentity.write(writer.u64(local.bootCount), local).u16(epochs.length)
   for (const [keyId, epoch] of epochs) writer.u32(keyId).u16(epoch)
   writer.u32(peers.length)
-  for (const [incarnation, bootCount] of peers) writer.hex128(incarnation).u64(bootCount)
+  for (const [incarnation, { bootCount, openingId }] of peers) {
+    writer.hex128(incarnation).u64(bootCount).hex128(openingId)
+  }
   return Record.encode(identity(local.groupId), writer.done())
 }
 
@@ -61,21 +84,19 @@ export const decode = (
 function decodeBody(groupId: GroupId, body: Buffer): Decoded<LocalRecord> {
   const reader = new ByteReader("local record", body)
   reader.version(version)
-  const clusterId = reader.hex128() as ClusterId
+  const isAdmitted = reader.choice(0, 1, "unknownFlag") === 1
+  const admitted = isAdmitted ? readAdmitted(reader) : undefined
   const bootCount = reader.u64()
   const { incarnation, nodeName } = WriterIdentity.read(reader)
   const epochs = readEpochs(reader)
-  const peerBootCounts = readPeers(reader)
-  return reader.end({
-    nodeName,
-    incarnation,
-    clusterId,
-    groupId,
-    bootCount,
-    epochs,
-    peerBootCounts
-  })
+  const peers = readPeers(reader)
+  return reader.end({ nodeName, incarnation, groupId, admitted, bootCount, epochs, peers })
 }
+
+const readAdmitted = (reader: ByteReader): AdmittedAs => ({
+  clusterId: reader.hex128() as ClusterId,
+  memberId: reader.within("u64", 1, Number.MAX_SAFE_INTEGER) as MemberId
+})
 
 function readEpochs(reader: ByteReader): ReadonlyMap<KeyId, LocalEpoch> {
   const epochs = new Map<KeyId, LocalEpoch>()
@@ -89,16 +110,16 @@ function readEpochs(reader: ByteReader): ReadonlyMap<KeyId, LocalEpoch> {
   return epochs
 }
 
-function readPeers(reader: ByteReader): ReadonlyMap<Incarnation, number> {
-  const bootCounts = new Map<Incarnation, number>()
+function readPeers(reader: ByteReader): ReadonlyMap<Incarnation, SeenOpening> {
+  const seen = new Map<Incarnation, SeenOpening>()
   let previous = ""
   for (let left = reader.count("u32", peerBytes); left > 0 && !reader.isRefused; left--) {
     const incarnation = reader.hex128() as Incarnation
     if (incarnation <= previous) reader.refuse("notCanonical")
     previous = incarnation
-    bootCounts.set(incarnation, reader.u64())
+    seen.set(incarnation, { bootCount: reader.u64(), openingId: reader.hex128() as OpeningId })
   }
-  return bootCounts
+  return seen
 }
 
 const identity = (groupId: GroupId): Record.Identity => ({ label: "local", groupId })

@@ -61,3 +61,14 @@ export class PeerConnectionFailure extends Schema.TaggedError<PeerConnectionFail
     return `no connection with ${this.address} (${this.operation}): ${String(this.cause)}`
   }
 }
+
+/** The cluster does not take this node in, and waiting will not change that. */
+export class AdmissionRefused extends Schema.TaggedError<AdmissionRefused>()("AdmissionRefused", {
+  /** Who said so: an address. */
+  by: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `${this.by} does not admit this node: ${this.reason}`
+  }
+}

@@ -73,6 +73,10 @@ export const allMembers = (membership: Membership): ReadonlyArray<MemberId> =>
 export const hasSingleVoter = (membership: Membership): boolean =>
   membership.voters.length === 1 && !isJoint(membership)
 
+/** Is this member the only voter? */
+export const isAlone = (membership: Membership, id: MemberId): boolean =>
+  hasSingleVoter(membership) && membership.voters[0] === id
+
 /** Sorted, each id once. */
 export function sorted(ids: Iterable<MemberId>): ReadonlyArray<MemberId> {
   return [...new Set(ids)].sort((a, b) => a - b)

@@ -162,8 +162,8 @@ describe("the applier (SPEC §11)", () => {
         { _tag: "ApplyFailed", reason: "badEnvelope" }
       ],
       [
-        { ...noop(7), kind: "membership" },
-        { _tag: "ApplyFailed", reason: "unknownOpcode" }
+        { ...noop(7), kind: "membership", data: Buffer.from([9]) },
+        { _tag: "ApplyFailed", reason: "malformed" }
       ]
     ] as const) {
       const { applier, contents } = replica()
