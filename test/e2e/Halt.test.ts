@@ -254,7 +254,8 @@ layer(Crashed.layer, { excludeTestServices: true, timeout: 60_000 })(
         const { directory, nodeName } = node
         const { sidecar } = yield* StoppedDirectory.replicatedState(directory)
         const ids = sidecar.keys.map(({ id }) => id).join(", ")
-        const at = { index: sidecar.keys[0]!.createdIndex, term: 1 as Term }
+        // The founding is term 1, the only leader there ever was term 2.
+        const at = { index: sidecar.keys[0]!.createdIndex, term: 2 as Term }
         // A state that was lost before it was ever flushed: made anew, and replayed into.
         yield* Effect.promise(() => rm(environments(directory).state, { recursive: true }))
         const otherKek = join(yield* Process.temporaryDirectory, "kek")
