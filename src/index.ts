@@ -106,8 +106,9 @@ export {
   RaftDekChanged,
   StorageEnvelopeNotEnabled
 } from "./domain/encryption/Errors.ts"
-/** Of proposals and reads. Only `ProposalTimedOut` and `NodeStopped` leave the outcome open. */
+/** Of proposals and reads. `ProposalTimedOut`, `NodeStopped` and `LeaderLost` leave the outcome open. */
 export {
+  LeaderLost,
   LeaderNotReady,
   NodeStopped,
   NotLeader,

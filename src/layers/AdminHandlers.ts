@@ -10,22 +10,20 @@ import type { LocalEpoch } from "../domain/Ids.ts"
 import { Cutover } from "../services/Cutover.ts"
 import { EncryptionAdmin, type EncryptionStatus } from "../services/EncryptionAdmin.ts"
 import { NodeStatus } from "../services/NodeStatus.ts"
-import * as Patience from "./Patience.ts"
-import { RpcDrain } from "./RpcDrain.ts"
+import * as RpcRequests from "./RpcRequests.ts"
 
 export const layer = AdminApi.toLayer(
   Effect.gen(function* () {
     const admin = yield* EncryptionAdmin
     const cutover = yield* Cutover
     const node = yield* NodeStatus
-    const { serve } = yield* RpcDrain
-    const { duringElection } = yield* Patience.make
+    const { serve } = yield* RpcRequests.make
 
     return AdminApi.of({
       AdminStatus: () => Effect.sync(node.read),
       EncryptionStatus: () => Effect.sync(() => answerOf(admin.status())),
-      EnableStorageEnvelope: () => serve(duringElection(admin.enableStorageEnvelope)),
-      EnableRaftEnvelope: () => serve(duringElection(cutover.enableRaftEnvelope))
+      EnableStorageEnvelope: (_, request) => serve(request, admin.enableStorageEnvelope),
+      EnableRaftEnvelope: (_, request) => serve(request, cutover.enableRaftEnvelope)
     })
   })
 )

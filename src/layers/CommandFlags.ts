@@ -16,8 +16,19 @@ const endpointFlag = (name: string, portMin: number) =>
     )
   )
 
-export const endpoint = endpointFlag("endpoint", 1).pipe(
-  Flag.withDescription("Address of the node")
+export const endpoint = Flag.String("endpoint").pipe(
+  Flag.withMetavar("HOST:PORT[,…]"),
+  Flag.filterMap(
+    (text) => {
+      const endpoints = text.split(",").map((one) => Endpoint.parse(one.trim()))
+      const known = endpoints.filter((one) => one !== undefined && one.port > 0)
+      return known.length === endpoints.length
+        ? Option.some(known as ReadonlyArray<Endpoint.Endpoint>)
+        : Option.none()
+    },
+    () => "Expected HOST:PORT with a port from 1 to 65535, or several with commas between them"
+  ),
+  Flag.withDescription("Address of a node, or of several, of which one that answers is asked")
 )
 
 export const listen = endpointFlag("listen", 0).pipe(

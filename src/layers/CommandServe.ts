@@ -29,6 +29,7 @@ import * as KekProviderNone from "./KekProviderNone.ts"
 import * as LogOutput from "./LogOutput.ts"
 import * as MetricsServer from "./MetricsServer.ts"
 import * as Node from "./Node.ts"
+import * as NodeFront from "./NodeFront.ts"
 import * as ProcessMetrics from "./ProcessMetrics.ts"
 import * as RpcServerSocket from "./RpcServerSocket.ts"
 
@@ -71,7 +72,8 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
   // In two steps, so that everything of the socket is released before anything of the node.
   const node = yield* Layer.build(Node.layer({ directory, nodeName }).pipe(Layer.provide(kek)))
   const metrics = yield* serveMetrics(options).pipe(Effect.provideContext(node))
-  const socket = yield* Layer.build(RpcServerSocket.layer(listen)).pipe(Effect.provideContext(node))
+  const server = Layer.provide(RpcServerSocket.layer(listen), NodeFront.layer)
+  const socket = yield* Layer.build(server).pipe(Effect.provideContext(node))
   yield* Effect.addFinalizer((exit) => {
     // A halt has been reported already.
     const isTold = exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)

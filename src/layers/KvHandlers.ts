@@ -1,5 +1,5 @@
 /**
- * The KV store behind RPC: each handler calls one method of `KvStore` and rides out a cutover.
+ * The KV store behind RPC: each handler calls one method of `KvStore`.
  *
  * No decision is made here, and the source of a proposal is never taken from the wire. Proof:
  * `test/layers/RpcSocket.test.ts`.
@@ -7,25 +7,24 @@
 import * as Effect from "effect/Effect"
 import { KvApi } from "../domain/api/KvApi.ts"
 import { KvStore } from "../services/KvStore.ts"
-import * as Patience from "./Patience.ts"
-import { RpcDrain } from "./RpcDrain.ts"
+import * as RpcRequests from "./RpcRequests.ts"
 
 export const layer = KvApi.toLayer(
   Effect.gen(function* () {
     const store = yield* KvStore
-    const { serve } = yield* RpcDrain
-    const { duringCutover } = yield* Patience.make
+    const { serve } = yield* RpcRequests.make
 
     return KvApi.of({
-      KvPut: ({ key, session, value }) => serve(duringCutover(store.put(key, value, { session }))),
-      KvDelete: ({ key, session }) => serve(duringCutover(store.delete(key, { session }))),
-      KvGet: ({ key, stale }) =>
-        serve(duringCutover(store.get(key, { stale }))).pipe(
-          Effect.map((found) => (found === undefined ? {} : { found }))
+      KvPut: ({ key, session, value }, request) =>
+        serve(request, store.put(key, value, { session })),
+      KvDelete: ({ key, session }, request) => serve(request, store.delete(key, { session })),
+      KvGet: ({ key, stale }, request) =>
+        Effect.map(serve(request, store.get(key, { stale })), (found) =>
+          found === undefined ? {} : { found }
         ),
-      KvRange: (range) => serve(duringCutover(store.range(range))),
-      KvTxn: (txn) => serve(duringCutover(store.txn(txn))),
-      KvOpenSession: ({ sessionId }) => serve(duringCutover(store.openSession(sessionId)))
+      KvRange: (range, request) => serve(request, store.range(range)),
+      KvTxn: (txn, request) => serve(request, store.txn(txn)),
+      KvOpenSession: ({ sessionId }, request) => serve(request, store.openSession(sessionId))
     })
   })
 )

@@ -22,7 +22,6 @@ import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
 import type { KvStore } from "../services/KvStore.ts"
 import type { NodeConfig } from "../services/NodeConfig.ts"
 import type { NodeStatus } from "../services/NodeStatus.ts"
-import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import * as AdminHandlers from "./AdminHandlers.ts"
 import * as KvHandlers from "./KvHandlers.ts"
 import * as RpcDrain from "./RpcDrain.ts"
@@ -73,12 +72,13 @@ const drainFirst = Layer.effectDiscard(
   })
 )
 
+/** Requires what users call (`NodeFront`), which rides out elections and forwards. */
 export const layer = (
   listen: Endpoint.Endpoint
 ): Layer.Layer<
   SocketServer.SocketServer,
   ListenRefused | ListenFailure,
-  KvStore | EncryptionAdmin | Cutover | NodeStatus | NodeConfig | QuiescenceBarrier
+  KvStore | EncryptionAdmin | Cutover | NodeStatus | NodeConfig
 > =>
   drainFirst.pipe(
     Layer.provide(server),

@@ -24,10 +24,14 @@ export interface Options {
 
 /** After these the write may be applied. */
 const isOpen = (tag: string): boolean =>
-  tag === "ConnectionLost" || tag === "ProposalTimedOut" || tag === "NodeStopped"
+  tag === "ConnectionLost" ||
+  tag === "LeaderLost" ||
+  tag === "ProposalTimedOut" ||
+  tag === "NodeStopped"
 
 /** After these it is not, and another attempt may do better. */
 const isForNow = (tag: string): boolean =>
+  tag === "EndpointUnreachable" ||
   tag === "NotLeader" ||
   tag === "LeaderNotReady" ||
   tag === "CutoverInFlight" ||

@@ -38,12 +38,10 @@ import type { Replica } from "../services/Replica.ts"
 import type { StateMachine } from "../services/StateMachine.ts"
 import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as CsprngNode from "./CsprngNode.ts"
-import * as CutoverPatient from "./CutoverPatient.ts"
-import * as EncryptionAdminPatient from "./EncryptionAdminPatient.ts"
-import * as KvStorePatient from "./KvStorePatient.ts"
 import type { MemoryDisk } from "./MemoryDisk.ts"
 import * as Node from "./Node.ts"
 import * as NodeConfigLive from "./NodeConfigLive.ts"
+import * as NodeFront from "./NodeFront.ts"
 import * as NodeMemory from "./NodeMemory.ts"
 import * as TransportNone from "./TransportNone.ts"
 
@@ -114,13 +112,11 @@ export const layerKvMemory = (
 ): Layer.Layer<Services | KvStore, StartFailure, KekProvider> =>
   ownKv(options).pipe(Layer.provide(inMemory(options)), Node.isolated)
 
-/** A program's own calls are as patient as the server is for RPC clients. */
-const patient = Layer.mergeAll(EncryptionAdminPatient.layer, CutoverPatient.layer)
+/** A program's own calls are as patient as those of RPC clients. */
+const own = (options: Options) =>
+  Layer.provideMerge(NodeFront.administration, Node.replica(options))
 
-const own = (options: Options) => Layer.provideMerge(patient, Node.replica(options))
-
-const ownKv = (options: Options) =>
-  Layer.mergeAll(patient, KvStorePatient.layer).pipe(Layer.provideMerge(Node.replicaKv(options)))
+const ownKv = (options: Options) => Layer.provideMerge(NodeFront.layer, Node.replicaKv(options))
 
 const onLmdb = (options: LmdbOptions) =>
   Layer.mergeAll(Node.stores(options), alone).pipe(

@@ -15,7 +15,13 @@ import type {
   RaftDekChanged,
   StorageEnvelopeNotEnabled
 } from "../domain/encryption/Errors.ts"
-import type { LeaderNotReady, NodeStopped, NotLeader, SpaceLow } from "../domain/engine/Errors.ts"
+import type {
+  LeaderLost,
+  LeaderNotReady,
+  NodeStopped,
+  NotLeader,
+  SpaceLow
+} from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
 
@@ -30,6 +36,7 @@ export type CutoverFailure =
   | NotLeader
   | LeaderNotReady
   | NodeStopped
+  | LeaderLost
   | ProposeRejection
   | CutoverInFlight
   | SpaceLow

@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { KeyPurpose } from "../domain/encryption/DataKey.ts"
 import type { CapabilityCheckFailed, KekUnavailable } from "../domain/encryption/Errors.ts"
+import type { LeaderLost } from "../domain/engine/Errors.ts"
 import type { KeyId, LogIndex, WriterId } from "../domain/Ids.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 
@@ -40,7 +41,7 @@ export class EncryptionAdmin extends Context.Service<
     /** Phase 0 → 1; draws the DEKs first if there are none. Idempotent. */
     readonly enableStorageEnvelope: Effect.Effect<
       StorageEnvelopeEnabled,
-      ProposeFailure | CapabilityCheckFailed | KekUnavailable
+      ProposeFailure | LeaderLost | CapabilityCheckFailed | KekUnavailable
     >
     readonly status: () => EncryptionStatus
   }

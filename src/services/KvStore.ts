@@ -2,7 +2,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { SessionRefusal } from "../domain/apply/Outcome.ts"
-import type { NodeStopped } from "../domain/engine/Errors.ts"
+import type { LeaderLost, NodeStopped } from "../domain/engine/Errors.ts"
 import type { Revision } from "../domain/Ids.ts"
 import type * as KvErrors from "../domain/kv/Errors.ts"
 import type * as KvResult from "../domain/kv/Result.ts"
@@ -48,8 +48,8 @@ export interface WriteOptions {
   readonly session?: SessionSequence | undefined
 }
 
-/** `SessionRefusal`: only of a write with a session. */
-export type KvWriteFailure = ProposeFailure | SessionRefusal
+/** `SessionRefusal`: only of a write with a session; `LeaderLost`: only of one that was forwarded. */
+export type KvWriteFailure = ProposeFailure | LeaderLost | SessionRefusal
 
 export class KvStore extends Context.Service<
   KvStore,
@@ -90,6 +90,6 @@ export class KvStore extends Context.Service<
     /** Opens a session under an id that the client has drawn; repeating it does no harm. */
     readonly openSession: (
       sessionId: SessionId
-    ) => Effect.Effect<void, ProposeFailure | TooManySessions>
+    ) => Effect.Effect<void, ProposeFailure | LeaderLost | TooManySessions>
   }
 >()("sealog/KvStore") {}

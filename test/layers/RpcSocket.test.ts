@@ -20,6 +20,7 @@ import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import { NodeStopped } from "../../src/domain/engine/Errors.ts"
 import * as Kv from "../../src/domain/kv/Errors.ts"
 import * as Limits from "../../src/domain/Limits.ts"
+import * as NodeFront from "../../src/layers/NodeFront.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as RpcServerSocket from "../../src/layers/RpcServerSocket.ts"
 import * as Stub from "../support/ProcessStubServices.ts"
@@ -31,6 +32,7 @@ const willing: Stub.Script = { beforeWrite: Effect.void }
 const serve = (script: Stub.Script, proposalTimeoutMillis = 2_000) =>
   Layer.build(
     RpcServerSocket.layer(anyPort).pipe(
+      Layer.provide(NodeFront.layer),
       Layer.provide(Stub.layer({ script, proposalTimeoutMillis }))
     )
   ).pipe(

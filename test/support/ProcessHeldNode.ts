@@ -14,6 +14,7 @@ import * as CsprngNode from "../../src/layers/CsprngNode.ts"
 import * as KekProviderFile from "../../src/layers/KekProviderFile.ts"
 import * as Node from "../../src/layers/Node.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import * as NodeFront from "../../src/layers/NodeFront.ts"
 import * as RpcServerSocket from "../../src/layers/RpcServerSocket.ts"
 import * as TransportNone from "../../src/layers/TransportNone.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
@@ -49,7 +50,8 @@ const node = Node.replicaKv({ nodeName: argument("--name") as NodeName }).pipe(
 
 const program = Effect.gen(function* () {
   const context = yield* Layer.build(node)
-  const socket = yield* Layer.build(RpcServerSocket.layer({ host: "127.0.0.1", port: 0 })).pipe(
+  const server = RpcServerSocket.layer({ host: "127.0.0.1", port: 0 })
+  const socket = yield* Layer.build(Layer.provide(server, NodeFront.layer)).pipe(
     Effect.provideContext(context)
   )
   const { address } = Context.get(socket, SocketServer.SocketServer)

@@ -7,7 +7,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Errors from "../../src/domain/encryption/Errors.ts"
-import type { LeaderNotReady, NotLeader, ProposalTimedOut } from "../../src/domain/engine/Errors.ts"
+import type {
+  LeaderNotReady,
+  NotLeader,
+  ProposalSuperseded,
+  ProposalTimedOut
+} from "../../src/domain/engine/Errors.ts"
 import type {
   ClusterId,
   Incarnation,
@@ -20,17 +25,27 @@ import type {
 import type { StoredValue } from "../../src/domain/machine/ValueStore.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
-import { Cutover } from "../../src/services/Cutover.ts"
+import { Cutover, type CutoverDone, type CutoverFailure } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { NodeConfig } from "../../src/services/NodeConfig.ts"
 import { NodeStatus } from "../../src/services/NodeStatus.ts"
+import { Transport } from "../../src/services/Transport.ts"
 
-export type Refusal = Errors.CutoverInFlight | LeaderNotReady | NotLeader | ProposalTimedOut
+export type Refusal =
+  | Errors.CutoverInFlight
+  | LeaderNotReady
+  | NotLeader
+  | ProposalSuperseded
+  | ProposalTimedOut
 
 export interface Script {
   /** Runs before each write is stored; fails to refuse it. */
   readonly beforeWrite: Effect.Effect<void, Refusal>
+  /** What the cutover does; a bug in a handler, if not given. */
+  readonly cutover?: Effect.Effect<CutoverDone, CutoverFailure>
+  /** The other members, and where they serve clients. */
+  readonly peers?: () => ReadonlyArray<{ readonly peer: number; readonly endpoint: string }>
 }
 
 const kvStore = (script: Script) =>
@@ -55,51 +70,68 @@ const kvStore = (script: Script) =>
       get: (key) => Effect.sync(() => values.get(nameOf(key))),
       range: () => Effect.die("ranges are tested against a node"),
       txn: () => Effect.die("transactions are tested against a node"),
-      openSession: () => Effect.die("sessions are tested against a node")
+      openSession: () => script.beforeWrite
     })
   })
 
 const none = 0 as LogIndex
 
-const administration = Layer.mergeAll(
-  Layer.succeed(EncryptionAdmin, {
-    enableStorageEnvelope: Effect.succeed({ index: 3 as LogIndex, wasAlreadyActive: false }),
-    status: () => ({
-      phase: 0,
-      hasKek: false,
-      keys: [],
-      storageEnvelopeIndex: none,
-      cutoverIndex: none,
-      isBarrierClosed: false,
-      barrierClosedMillis: undefined,
-      isWrapFlagSet: false,
-      writerId: undefined,
-      localEpoch: undefined
+const administration = (script: Script) =>
+  Layer.mergeAll(
+    Layer.succeed(EncryptionAdmin, {
+      enableStorageEnvelope: Effect.succeed({ index: 3 as LogIndex, wasAlreadyActive: false }),
+      status: () => ({
+        phase: 0,
+        hasKek: false,
+        keys: [],
+        storageEnvelopeIndex: none,
+        cutoverIndex: none,
+        isBarrierClosed: false,
+        barrierClosedMillis: undefined,
+        isWrapFlagSet: false,
+        writerId: undefined,
+        localEpoch: undefined
+      })
+    }),
+    Layer.succeed(Cutover, {
+      enableRaftEnvelope: script.cutover ?? Effect.die("a bug in a handler"),
+      state: () => {
+        throw new Error("not asked for by the handlers")
+      }
+    }),
+    Layer.succeed(NodeStatus, {
+      read: () => ({
+        nodeName: "stub" as NodeName,
+        memberId: 1 as MemberId,
+        incarnation: "0".repeat(32) as Incarnation,
+        clusterId: "1".repeat(32) as ClusterId,
+        bootCount: 1,
+        role: "Leader",
+        term: 1 as Term,
+        lastIndex: none,
+        commitIndex: none,
+        appliedIndex: none,
+        revision: 0 as Revision,
+        phase: 0
+      })
     })
-  }),
-  Layer.succeed(Cutover, {
-    enableRaftEnvelope: Effect.die("a bug in a handler"),
-    state: () => {
-      throw new Error("not asked for by the handlers")
-    }
-  }),
-  Layer.succeed(NodeStatus, {
-    read: () => ({
-      nodeName: "stub" as NodeName,
-      memberId: 1 as MemberId,
-      incarnation: "0".repeat(32) as Incarnation,
-      clusterId: "1".repeat(32) as ClusterId,
-      bootCount: 1,
-      role: "Leader",
-      term: 1 as Term,
-      lastIndex: none,
-      commitIndex: none,
-      appliedIndex: none,
-      revision: 0 as Revision,
-      phase: 0
-    })
+  )
+
+const transport = ({ peers = () => [] }: Script) =>
+  Layer.succeed(Transport, {
+    send: () => {},
+    attach: () => {},
+    setPeers: () => {},
+    connections: () =>
+      peers().map(({ endpoint, peer }) => ({
+        peer: peer as MemberId,
+        endpoint,
+        isConnected: true,
+        bytesSent: 0,
+        bytesReceived: 0,
+        messagesDropped: 0
+      }))
   })
-)
 
 /** A node that only answers; `proposalTimeoutMillis` bounds patience and drain. */
 export const layer = (options: {
@@ -108,7 +140,8 @@ export const layer = (options: {
 }) =>
   Layer.mergeAll(
     kvStore(options.script),
-    administration,
+    administration(options.script),
+    transport(options.script),
     QuiescenceBarrierLive.layer,
     Layer.succeed(NodeConfig, {
       ...NodeConfigLive.defaults,

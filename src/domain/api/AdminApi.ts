@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Encryption from "../encryption/Errors.ts"
 import { RenouncedReason } from "../engine/Candidacy.ts"
 import * as Ids from "../Ids.ts"
-import { proposeFailures } from "./ProposeFailures.ts"
+import { proposeFailures, rejections } from "./ProposeFailures.ts"
 
 export const NodeStatus = Schema.Struct({
   nodeName: Ids.NodeName,
@@ -65,7 +65,7 @@ export class AdminApi extends RpcGroup.make(
       barrierClosedMillis: Schema.Finite
     }),
     error: Schema.Union([
-      ...proposeFailures,
+      ...rejections,
       Encryption.CapabilityCheckFailed,
       Encryption.EncryptionNotBootstrapped,
       Encryption.StorageEnvelopeNotEnabled,

@@ -19,14 +19,16 @@ const session = Schema.optionalKey(
   })
 )
 
-/** Why a write is refused or its outcome is not known. */
-export const WriteFailure = Schema.Union([
+/** Why a deletion is refused or its outcome is not known. */
+export const DeleteFailure = Schema.Union([
   ...proposeFailures,
   ...keyRefusals,
-  Kv.ValueTooLarge,
   SessionUnknown,
   SequenceForgotten
 ])
+
+/** The same, of what brings a value. */
+export const WriteFailure = Schema.Union([DeleteFailure, Kv.ValueTooLarge])
 
 export const ReadFailure = Schema.Union([...proposeFailures, ...keyRefusals, Kv.ValueCorrupted])
 
@@ -98,7 +100,7 @@ export class KvApi extends RpcGroup.make(
   Rpc.make("KvDelete", {
     payload: { key: Schema.Uint8Array, session },
     success: Schema.Struct({ revision: Revision, deleted: Schema.Boolean }),
-    error: WriteFailure
+    error: DeleteFailure
   }),
   Rpc.make("KvGet", {
     payload: { key: Schema.Uint8Array, stale: Schema.Boolean },

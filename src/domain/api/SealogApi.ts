@@ -12,6 +12,9 @@ import { KvApi } from "./KvApi.ts"
 
 export const SealogApi = KvApi.merge(AdminApi)
 
+/** The header of a request that one node hands to another: it is not forwarded again (SPEC §9). */
+export const forwardedHeader = "sealog-forwarded"
+
 /** Bytes of one RPC message, on both sides: the largest request or answer, and room for its envelope. */
 export const frameBytesMax = 8 * Limits.mebibyte
 

@@ -64,6 +64,16 @@ export class ProposalTimedOut extends Schema.TaggedError<ProposalTimedOut>()("Pr
   }
 }
 
+/** The request was handed to the leader, and no answer came; it may still be applied. */
+export class LeaderLost extends Schema.TaggedError<LeaderLost>()("LeaderLost", {
+  leader: Schema.Int,
+  cause: Schema.String
+}) {
+  override get message() {
+    return `the request was handed to the leader (member ${this.leader}) and no answer came (${this.cause}); it may or may not be applied, read before you repeat it`
+  }
+}
+
 /** The node has stopped; a proposal that was on its way may or may not be applied after a restart. */
 export class NodeStopped extends Schema.TaggedError<NodeStopped>()("NodeStopped", {
   reason: Schema.String

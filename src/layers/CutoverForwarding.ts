@@ -1,0 +1,34 @@
+/**
+ * The cutover of a node that may not lead: the leader runs it, whole (SPEC §9, §12).
+ *
+ * A caller who goes away interrupts its wait at the leader, and the cutover goes on there by the
+ * release rule. Proof: `test/layers/Forwarding.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Cutover } from "../services/Cutover.ts"
+import type { LeaderConnection } from "../services/LeaderConnection.ts"
+import { NodeConfig } from "../services/NodeConfig.ts"
+import * as Forwarding from "./Forwarding.ts"
+
+const make = Effect.gen(function* () {
+  const cutover = yield* Cutover
+  const config = yield* NodeConfig
+  // Its turn, then each wait of the program.
+  const orAtLeader = yield* Forwarding.make(
+    config.proposalTimeoutMillis +
+      config.registrationTimeoutMillis +
+      config.drainTimeoutMillis +
+      config.cutoverTimeoutMillis
+  )
+  return Cutover.of({
+    ...cutover,
+    enableRaftEnvelope: orAtLeader(cutover.enableRaftEnvelope, (leader) =>
+      leader.EnableRaftEnvelope()
+    )
+  })
+})
+
+/** Stands in front of the cutover that it requires. */
+export const layer: Layer.Layer<Cutover, never, Cutover | LeaderConnection | NodeConfig> =
+  Layer.effect(Cutover, make)

@@ -1,0 +1,113 @@
+/**
+ * The way to the leader over RPC: to the client endpoint that it gave when it was last connected as a
+ * peer, on one connection that all requests share.
+ *
+ * What must never happen: a request sent again after its answer was lost; connections without bound,
+ * or kept to a node that is gone. Proof: `test/layers/LeaderConnection.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as RcMap from "effect/RcMap"
+import * as RpcClient from "effect/rpc/RpcClient"
+import * as Endpoint from "../domain/api/Endpoint.ts"
+import { ConnectionLost, EndpointUnreachable, RequestDied } from "../domain/api/Errors.ts"
+import { forwardedHeader } from "../domain/api/SealogApi.ts"
+import { LeaderLost, NodeStopped, NotLeader } from "../domain/engine/Errors.ts"
+import type { MemberId } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
+import { LeaderConnection } from "../services/LeaderConnection.ts"
+import { Transport } from "../services/Transport.ts"
+import * as RpcConnection from "./RpcConnection.ts"
+
+/** Leaders of the recent past; more at once means that something else is wrong. */
+const connectionsMax = 16
+/** How long a connection that nobody uses is kept. */
+const idleMillis = 60_000
+
+const nobody = new NotLeader({ leader: undefined })
+
+const make = Effect.gen(function* () {
+  const transport = yield* Transport
+  const connected = yield* makeConnected
+
+  const endpointOf = (leader: MemberId): Endpoint.Endpoint | undefined => {
+    const known = transport.connections().find(({ peer }) => peer === leader)?.endpoint
+    return known === undefined ? undefined : Endpoint.parse(known)
+  }
+  return LeaderConnection.of({
+    ask: (leader, request) =>
+      Effect.suspend(() => {
+        const endpoint = endpointOf(leader)
+        if (endpoint === undefined) return Effect.fail(nobody)
+        const asked = Effect.flatMap(connected(Endpoint.format(endpoint)), (connection) =>
+          RpcConnection.answered(
+            connection.endpoint,
+            RpcClient.withHeaders(request(connection.rpc), { [forwardedHeader]: "1" })
+          )
+        )
+        return Effect.catch(Effect.scoped(asked), (failure) =>
+          Effect.fail(isOfTheWay(failure) ? told(leader, failure) : failure)
+        )
+      })
+  })
+})
+
+type OfTheWay = ConnectionLost | EndpointUnreachable | NodeStopped | NotLeader | RequestDied
+
+/** What the leader says about itself, or the connection about the leader: not about the request. */
+const isOfTheWay = (failure: unknown): failure is OfTheWay =>
+  failure instanceof NotLeader ||
+  failure instanceof EndpointUnreachable ||
+  failure instanceof ConnectionLost ||
+  failure instanceof RequestDied ||
+  failure instanceof NodeStopped
+
+/** Whoever asked learns nothing from where the other node would have turned: it may be back here. */
+const told = (leader: MemberId, failure: OfTheWay): LeaderLost | NotLeader =>
+  failure instanceof NotLeader || failure instanceof EndpointUnreachable
+    ? nobody
+    : new LeaderLost({
+        leader,
+        cause: "cause" in failure ? String(failure.cause) : failure.message
+      })
+
+/** Connections by endpoint, made when they are needed, and forgotten as soon as they have ended. */
+const makeConnected = Effect.gen(function* () {
+  const scope = yield* Effect.scope
+  let forget = (_endpoint: string): Effect.Effect<void> => Effect.void
+
+  const connections = yield* RcMap.make({
+    lookup: Effect.fnUntraced(function* (endpoint: string) {
+      const at = Endpoint.parse(endpoint)
+      invariant(at !== undefined, "an endpoint that was formatted can be parsed")
+      const connection = yield* RpcConnection.open(at)
+      yield* Effect.forkIn(Effect.andThen(connection.ended, forget(endpoint)), scope)
+      return connection
+    }),
+    capacity: connectionsMax,
+    idleTimeToLive: idleMillis
+  })
+  forget = (endpoint) => RcMap.invalidate(connections, endpoint)
+
+  const get = (endpoint: string) =>
+    RcMap.get(connections, endpoint).pipe(
+      // What could not be opened is not kept either.
+      Effect.tapError(() => forget(endpoint)),
+      Effect.mapError((failure) =>
+        failure instanceof EndpointUnreachable
+          ? failure
+          : new EndpointUnreachable({ endpoint, cause: "too many connections are open" })
+      )
+    )
+  return (endpoint: string) =>
+    Effect.flatMap(get(endpoint), (connection) =>
+      connection.isOpen()
+        ? Effect.succeed(connection)
+        : Effect.andThen(forget(endpoint), get(endpoint))
+    )
+})
+
+export const layer: Layer.Layer<LeaderConnection, never, Transport> = Layer.effect(
+  LeaderConnection,
+  make
+)

@@ -1,0 +1,40 @@
+/**
+ * What the users of a node call, whoever they are: each service with patience in front, then
+ * forwarding, then the node's own (SPEC §9, §13).
+ *
+ * Patience is outermost, so that "the leader is another one by now" is tried again from the start.
+ * Proof: `test/layers/Forwarding.test.ts`.
+ */
+import * as Layer from "effect/Layer"
+import type { Cutover } from "../services/Cutover.ts"
+import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
+import type { KvStore } from "../services/KvStore.ts"
+import type { NodeConfig } from "../services/NodeConfig.ts"
+import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import type { Transport } from "../services/Transport.ts"
+import * as CutoverForwarding from "./CutoverForwarding.ts"
+import * as CutoverPatient from "./CutoverPatient.ts"
+import * as EncryptionAdminForwarding from "./EncryptionAdminForwarding.ts"
+import * as EncryptionAdminPatient from "./EncryptionAdminPatient.ts"
+import * as KvStoreForwarding from "./KvStoreForwarding.ts"
+import * as KvStorePatient from "./KvStorePatient.ts"
+import * as LeaderConnectionLive from "./LeaderConnectionLive.ts"
+
+type Administration = EncryptionAdmin | Cutover
+type Needs = NodeConfig | QuiescenceBarrier | Transport
+
+/** Stands in front of the services that it requires. */
+export const administration: Layer.Layer<Administration, never, Administration | Needs> =
+  Layer.mergeAll(
+    Layer.provide(EncryptionAdminPatient.layer, EncryptionAdminForwarding.layer),
+    Layer.provide(CutoverPatient.layer, CutoverForwarding.layer)
+  ).pipe(Layer.provide(LeaderConnectionLive.layer))
+
+/** The same, with the key-value store. */
+export const layer: Layer.Layer<Administration | KvStore, never, Administration | KvStore | Needs> =
+  Layer.mergeAll(
+    administration,
+    Layer.provide(KvStorePatient.layer, KvStoreForwarding.layer).pipe(
+      Layer.provide(LeaderConnectionLive.layer)
+    )
+  )
