@@ -122,6 +122,7 @@ const transport = ({ peers = () => [] }: Script) =>
     send: () => {},
     attach: () => {},
     setPeers: () => {},
+    sendSnapshot: () => Effect.die("a stub has no snapshots"),
     connections: () =>
       peers().map(({ endpoint, peer }) => ({
         peer: peer as MemberId,
