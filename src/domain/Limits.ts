@@ -88,6 +88,8 @@ export const freeBytesHaltMin = 8 * mebibyte
 
 /** Bytes of a frame: an entry of the largest size, alone in its message, fits. */
 export const frameBytesMax = entryDataBytesMax + 64 * kibibyte
+/** Bytes of a snapshot in one frame; larger pieces are cut. */
+export const snapshotFrameBytesMax = 256 * kibibyte
 
 invariant(keyBytesMax <= lmdbKeyBytesMax - 64, "a key and the store's prefix fit in an LMDB key")
 invariant(keyBytesMax <= 0xffff, "a key's length fits in 2 bytes")

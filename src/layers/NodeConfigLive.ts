@@ -28,6 +28,7 @@ export const defaults: NodeSettings = {
   peerQueueCountMax: 4_096,
   peerQueueBytesMax: 16 * Limits.mebibyte,
   peerConnectionsMax: 64,
+  snapshotTransfersMax: 2,
   applyBytesMax: 4 * Limits.mebibyte
 }
 

@@ -5,37 +5,28 @@
  * caller that waits for a peer, memory that grows with a peer that is gone.
  * Proof: `test/contracts/Transport.ts`, `test/layers/TransportSocket.test.ts`.
  */
-import { connect } from "node:net"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import * as Endpoint from "../domain/api/Endpoint.ts"
 import * as Limits from "../domain/Limits.ts"
-import { PeerConnectionFailure, PeerRefused } from "../domain/peer/Errors.ts"
-import type { Frame } from "../domain/peer/Frame.ts"
-import * as Handshake from "../domain/peer/Handshake.ts"
+import type { PeerRefused } from "../domain/peer/Errors.ts"
 import * as PeerMessages from "../domain/peer/PeerMessages.ts"
 import { SendQueue } from "../domain/peer/SendQueue.ts"
 import type { Message } from "../domain/raft/Message.ts"
 import type { NodeSettings } from "../services/NodeConfig.ts"
 import type { Connection, Peer } from "../services/Transport.ts"
-import { PeerSocket } from "./PeerSocket.ts"
+import * as PeerDial from "./PeerDial.ts"
+import type { PeerSocket } from "./PeerSocket.ts"
 
 /** What a sender works with. */
-export interface Parts {
+export interface Parts extends PeerDial.Manners {
   readonly settings: NodeSettings
-  /** What this node says of itself to the peer. */
-  readonly greetingTo: (peer: Peer) => Handshake.Greeting
-  /** Why the node that answered is not to be talked to; what is welcome is kept durably first. */
-  readonly judge: (greeting: Handshake.Greeting) => Effect.Effect<void, PeerRefused>
   readonly unreachable: () => void
   /** Told once for each new reason. */
   readonly refused: (refusal: PeerRefused) => void
 }
-
-type SessionFailure = PeerConnectionFailure | PeerRefused
 
 /** Mutable: one per peer. */
 export class PeerSender {
@@ -93,65 +84,18 @@ export class PeerSender {
   }
 
   /** One connection, from dialling to its end. */
-  private get session(): Effect.Effect<void, SessionFailure, Scope.Scope> {
+  private get session(): Effect.Effect<void, PeerDial.DialFailure, Scope.Scope> {
     const { peerConnectTimeoutMillis } = this.parts.settings
     return Effect.gen({ self: this }, function* () {
-      const socket = yield* this.greeted.pipe(
-        Effect.timeoutOrElse({
-          duration: peerConnectTimeoutMillis,
-          orElse: () => Effect.fail(this.failure("connect", "it does not answer in time"))
-        })
+      const { node, socket } = yield* PeerDial.greeted("hello", this.peer, this.parts).pipe(
+        PeerDial.inTime(this.peer.address, peerConnectTimeoutMillis)
       )
+      this.endpoint = node.endpoint === "" ? undefined : node.endpoint
       yield* Effect.acquireRelease(
         Effect.sync(() => this.connected(socket)),
         () => Effect.sync(() => this.disconnected(socket))
       )
       yield* Effect.raceFirst(socket.closed, this.stalled(socket))
-    })
-  }
-
-  private get greeted(): Effect.Effect<PeerSocket, SessionFailure, Scope.Scope> {
-    return Effect.gen({ self: this }, function* () {
-      const socket = yield* this.dialled
-      socket.send("hello", Handshake.encode(this.parts.greetingTo(this.peer)))
-      const answer = yield* socket.first
-      yield* this.judged(answer)
-      return socket
-    })
-  }
-
-  private get dialled(): Effect.Effect<PeerSocket, PeerConnectionFailure, Scope.Scope> {
-    const { host, port } = this.peer.address
-    const opened = Effect.acquireRelease(
-      Effect.sync(() => connect({ host, port })),
-      (socket) => Effect.sync(() => socket.destroy())
-    )
-    return Effect.flatMap(opened, (socket) =>
-      Effect.callback<PeerSocket, PeerConnectionFailure>((resume) => {
-        socket.once("error", (cause) => resume(Effect.fail(this.failure("connect", cause))))
-        socket.once("connect", () => resume(Effect.succeed(new PeerSocket(socket))))
-      })
-    )
-  }
-
-  /** The other node's answer: who it is, or why it will not talk to this one. */
-  private judged(answer: Frame | undefined): Effect.Effect<void, SessionFailure> {
-    if (answer === undefined) return Effect.fail(this.failure("greet", "it has hung up"))
-    const unreadable = () => this.failure("greet", "its answer cannot be read")
-    if (answer.type === "refusal") {
-      const refusal = Effect.fromResult(Handshake.decodeRefusal(answer.body))
-      return Effect.flatMap(Effect.mapError(refusal, unreadable), Effect.fail)
-    }
-    const welcome =
-      answer.type === "welcome"
-        ? Effect.mapError(Effect.fromResult(Handshake.decode(answer.body)), unreadable)
-        : Effect.fail(unreadable())
-    return Effect.flatMap(welcome, (greeting) => {
-      const { id: memberId, nodeName: peer } = this.peer
-      this.endpoint = greeting.node.endpoint === "" ? undefined : greeting.node.endpoint
-      return greeting.node.memberId === memberId
-        ? this.parts.judge(greeting)
-        : Effect.fail(new PeerRefused({ reason: "notThatMember", peer, memberId }))
     })
   }
 
@@ -191,10 +135,5 @@ export class PeerSender {
     while (!this.isBlocked && !this.queue.isEmpty) {
       this.isBlocked = !socket.send("messages", PeerMessages.encode(this.queue.takeFrame()))
     }
-  }
-
-  private failure(operation: string, cause: unknown): PeerConnectionFailure {
-    const address = Endpoint.format(this.peer.address)
-    return new PeerConnectionFailure({ address, operation, cause })
   }
 }

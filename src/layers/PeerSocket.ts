@@ -58,9 +58,18 @@ export class PeerSocket {
     return Effect.raceFirst(frame, Effect.as(this.closed, undefined))
   }
 
-  /** The peer is known: frames may be as large as messages are. */
-  trust(): void {
-    this.reader.allow(Limits.frameBytesMax)
+  /** The peer is known: frames may be as large as messages are, or smaller. */
+  trust(bytesMax: number = Limits.frameBytesMax): void {
+    this.reader.allow(bytesMax)
+  }
+
+  /** What the peer sends stays with it; frames that have arrived already may still come. */
+  pause(): void {
+    this.socket.pause()
+  }
+
+  resume(): void {
+    this.socket.resume()
   }
 
   /** False if the peer has not taken what was sent before: wait for {@link onDrained}. */

@@ -46,6 +46,8 @@ export interface NodeSettings {
   readonly peerQueueBytesMax: number
   /** Connections that peers may have opened to this node. */
   readonly peerConnectionsMax: number
+  /** Snapshots sent at a time, and as many taken in. */
+  readonly snapshotTransfersMax: number
   /** Entry bytes applied in one commit of the state. */
   readonly applyBytesMax: number
 }

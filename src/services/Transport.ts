@@ -67,10 +67,9 @@ export class Transport extends Context.Service<
     /**
      * Replaces whom this node talks to; connections with others are closed. A member of the same
      * cluster whose id is `nextMemberId` or above is newer than what this node knows: it is heard, and
-     * answered, for as long as it keeps its connection. Without `known` that is everyone above the
-     * peers, and everyone if there are none.
+     * answered, for as long as it keeps its connection.
      */
-    readonly setPeers: (peers: ReadonlyArray<Peer>, known?: Known) => void
+    readonly setPeers: (peers: ReadonlyArray<Peer>, known: Known) => void
     /**
      * Sends `InstallSnapshot` and the snapshot itself to the peer it names; takes pieces no faster than
      * they get through. Succeeds when the peer has installed it. Interruption ends the transfer.

@@ -4,9 +4,12 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { LogIndex, MemberId, Term } from "../../src/domain/Ids.ts"
 import type { Message } from "../../src/domain/raft/Message.ts"
-import type { Transport } from "../../src/services/Transport.ts"
+import type { Receiver, Transport } from "../../src/services/Transport.ts"
 
 export const member = (id: number) => id as MemberId
+
+/** Of a configuration that knows every member of a test. */
+export const allKnown = { nextMemberId: member(1000) }
 
 /** A heartbeat that carries a number, to be told from others. */
 export const numbered = (from: number, to: number, number: number): Message => ({
@@ -23,12 +26,15 @@ export class Post {
   readonly transport: Transport["Service"]
   readonly messages: Array<Message> = []
   readonly unreachable: Array<MemberId> = []
+  /** What is done with a snapshot that arrives. */
+  takeIn: NonNullable<Receiver["snapshot"]> = () => Effect.void
 
   constructor(transport: Transport["Service"]) {
     this.transport = transport
     transport.attach({
       message: (message) => void this.messages.push(message),
-      unreachable: (peer) => void this.unreachable.push(peer)
+      unreachable: (peer) => void this.unreachable.push(peer),
+      snapshot: (message, bytes) => this.takeIn(message, bytes)
     })
   }
 
@@ -112,13 +118,38 @@ export function suite(name: string, open: Open): void {
       )
     )
 
+    it.live("hears and answers a newer member, until it knows that it was removed", () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const [one, two] = (yield* open(2)) as [Post, Post]
+          // What member 1 knows is older than member 2.
+          one.transport.setPeers([], { nextMemberId: member(2) })
+          yield* until(
+            () => one.numbersFrom(2).includes(1),
+            () => two.transport.send([numbered(2, 1, 1)])
+          )
+          yield* until(
+            () => two.numbersFrom(1).includes(2),
+            () => one.transport.send([numbered(1, 2, 2)])
+          )
+          one.transport.setPeers([], { nextMemberId: member(3) })
+          const heard = one.messages.length
+          const failures = two.unreachable.length
+          const sending = () => two.transport.send([numbered(2, 1, 3)])
+          yield* until(() => two.unreachable.length > failures, sending)
+          yield* until(() => two.unreachable.length > failures + 1, sending)
+          expect(one.messages.slice(heard)).toEqual([])
+        })
+      )
+    )
+
     it.live("hears a member no more that is a peer no more", () =>
       Effect.scoped(
         Effect.gen(function* () {
           const [one, two] = (yield* open(2)) as [Post, Post]
           const sending = () => one.transport.send([numbered(1, 2, 1)])
           yield* until(() => two.messages.length > 0, sending)
-          two.transport.setPeers([])
+          two.transport.setPeers([], allKnown)
           expect(two.transport.connections()).toEqual([])
           yield* until(() => one.unreachable.length > 0, sending)
           const heard = two.messages.length

@@ -4,30 +4,39 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { MemoryNetwork } from "../../src/layers/MemoryNetwork.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as TransportMemory from "../../src/layers/TransportMemory.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { Transport } from "../../src/services/Transport.ts"
+import * as SnapshotTransferContract from "../contracts/SnapshotTransfer.ts"
 import * as TransportContract from "../contracts/Transport.ts"
 import { openingOf, peerOf } from "../support/PeerIdentities.ts"
 
-const { numbered, Post } = TransportContract
+const { allKnown, numbered, Post } = TransportContract
 
 const openOn = (network: MemoryNetwork, count: number) =>
   Effect.forEach(
     Array.from({ length: count }, (_, at) => at + 1),
     Effect.fnUntraced(function* (id) {
-      const opening = Layer.succeed(Opening, openingOf(id))
+      const opening = Layer.merge(
+        Layer.succeed(Opening, openingOf(id)),
+        NodeConfigLive.layer({ snapshotTransfersMax: 2 })
+      )
       const context = yield* Layer.build(
         Layer.fresh(TransportMemory.layer({ network }).pipe(Layer.provide(opening)))
       )
       const post = new Post(Context.get(context, Transport))
       const others = Array.from({ length: count }, (_, at) => at + 1).filter((at) => at !== id)
-      post.transport.setPeers(others.map((other) => peerOf(other, other)))
+      post.transport.setPeers(
+        others.map((other) => peerOf(other, other)),
+        allKnown
+      )
       return post
     })
   )
 
 TransportContract.suite("memory", (count) => openOn(new MemoryNetwork(), count))
+SnapshotTransferContract.suite("memory", (count) => openOn(new MemoryNetwork(), count))
 
 describe("MemoryNetwork", () => {
   it.effect("loses, delays and repeats messages as it is told to", () =>

@@ -1,6 +1,7 @@
 import { connect, createServer, type Server, type Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type { Incarnation, OpeningId } from "../../src/domain/Ids.ts"
 import * as Frame from "../../src/domain/peer/Frame.ts"
@@ -9,18 +10,22 @@ import type { NodeEvent } from "../../src/domain/telemetry/NodeEvent.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
 import * as TransportSocket from "../../src/layers/TransportSocket.ts"
+import { Introductions } from "../../src/services/Introductions.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { PeerOpenings } from "../../src/services/PeerOpenings.ts"
 import { Telemetry } from "../../src/services/Telemetry.ts"
+import * as SnapshotTransferContract from "../contracts/SnapshotTransfer.ts"
 import * as TransportContract from "../contracts/Transport.ts"
 import { incarnationOf, openingOf, peerOf } from "../support/PeerIdentities.ts"
 
-const { member, numbered, Post, until } = TransportContract
+const { allKnown, member, numbered, Post, until } = TransportContract
 
 interface MemberOptions {
   readonly opening?: Partial<Opening["Service"]>
   readonly settings?: Partial<NodeSettings>
+  /** What keeping an opening durably waits for. */
+  readonly remembering?: Effect.Effect<unknown>
 }
 
 /** A member on a port of its own; it knows nobody until it is told. */
@@ -28,6 +33,7 @@ const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptio
   const events: Array<NodeEvent> = []
   const seen = new Map<Incarnation, Handshake.SeenOpening>()
   const opening = openingOf(id, options.opening)
+  const asked = new Set<OpeningId>()
   const telemetry = Layer.effect(
     Telemetry,
     Effect.map(Telemetry, (live) => ({ ...live, report: (event) => void events.push(event) }))
@@ -36,7 +42,20 @@ const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptio
     Layer.succeed(Opening, opening),
     Layer.succeed(PeerOpenings, {
       seenOf: (incarnation) => seen.get(incarnation),
-      remember: (incarnation, opened) => Effect.sync(() => void seen.set(incarnation, opened))
+      remember: (incarnation, opened) =>
+        Effect.gen(function* () {
+          asked.add(opened.openingId)
+          yield* options.remembering ?? Effect.void
+          const known = seen.get(incarnation)
+          if (known === undefined || opened.bootCount > known.bootCount) {
+            seen.set(incarnation, opened)
+          }
+        })
+    }),
+    Layer.succeed(Introductions, {
+      answer: () => ({ _tag: "Waiting", leader: undefined }),
+      newest: () => undefined,
+      attach: () => {}
     }),
     NodeConfigLive.layer({ peerBackoffMillis: { min: 1, max: 20 }, ...options.settings }),
     telemetry
@@ -45,7 +64,7 @@ const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptio
     listen: { host: "127.0.0.1", port: 0 },
     clientEndpoint: () => `client-of-${id}:1`
   }).pipe(Effect.provide(yield* Layer.build(parts)))
-  return { id, address, post: new Post(transport), events, seen }
+  return { id, address, post: new Post(transport), events, seen, asked }
 })
 
 type Member = Effect.Success<ReturnType<typeof openMember>>
@@ -53,24 +72,27 @@ type Member = Effect.Success<ReturnType<typeof openMember>>
 const introduce = (...members: ReadonlyArray<Member>) => {
   for (const { id, post } of members) {
     const others = members.filter((other) => other.id !== id)
-    post.transport.setPeers(others.map((other) => peerOf(other.id, other.address.port)))
+    post.transport.setPeers(
+      others.map((other) => peerOf(other.id, other.address.port)),
+      allKnown
+    )
   }
 }
 
 const refusals = ({ events }: Member) =>
   events.flatMap((event) => (event._tag === "PeerRefused" ? [event.reason] : []))
 
-TransportContract.suite(
-  "TCP",
-  Effect.fnUntraced(function* (count) {
-    const members = yield* Effect.forEach(
-      Array.from({ length: count }, (_, at) => at + 1),
-      (id) => Effect.orDie(openMember(id))
-    )
-    introduce(...members)
-    return members.map(({ post }) => post)
-  })
-)
+const openMembers = Effect.fnUntraced(function* (count: number) {
+  const members = yield* Effect.forEach(
+    Array.from({ length: count }, (_, at) => at + 1),
+    (id) => Effect.orDie(openMember(id))
+  )
+  introduce(...members)
+  return members.map(({ post }) => post)
+})
+
+TransportContract.suite("TCP", openMembers)
+SnapshotTransferContract.suite("TCP", openMembers)
 
 const live = (name: string, body: () => Effect.Effect<void, unknown, never>) => it.live(name, body)
 const scoped = <A, E>(body: Effect.Effect<A, E, import("effect/Scope").Scope>) =>
@@ -131,6 +153,29 @@ describe("members that dial each other (SPEC §3, §9)", () => {
           () => one.post.messages.length > 0,
           () => three.post.transport.send([numbered(2, 1, 1)])
         )
+      })
+    )
+  )
+
+  live("refuse one of two copies of a disk that come at once", () =>
+    scoped(
+      Effect.gen(function* () {
+        const latch = yield* Latch.make(false)
+        const one = yield* openMember(1, { remembering: latch.await })
+        const opening = { incarnation: incarnationOf(2), bootCount: 4 }
+        const two = yield* openMember(2, { opening })
+        const twin = yield* openMember(2, {
+          opening: { ...opening, openingId: "e".repeat(32) as OpeningId }
+        })
+        introduce(one, two)
+        introduce(one, twin)
+        yield* until(() => one.asked.size === 2)
+        yield* latch.open
+        const heard = () =>
+          [two, twin].filter((at) => at.post.transport.connections()[0]?.isConnected)
+        yield* until(() => refusals(one).length > 0 && heard().length > 0)
+        expect(refusals(one)).toEqual(["diskRolledBack"])
+        expect(heard()).toHaveLength(1)
       })
     )
   )
@@ -214,8 +259,8 @@ describe("a peer that is slow, dead or hostile", () => {
         const one = yield* openMember(1, { settings })
         const three = yield* openMember(3)
         const { port } = yield* rogue(welcomeAndStop)
-        one.post.transport.setPeers([peerOf(2, port), peerOf(3, three.address.port)])
-        three.post.transport.setPeers([peerOf(1, one.address.port)])
+        one.post.transport.setPeers([peerOf(2, port), peerOf(3, three.address.port)], allKnown)
+        three.post.transport.setPeers([peerOf(1, one.address.port)], allKnown)
         const slow = () => one.post.transport.connections().find(({ peer }) => peer === 2)!
         yield* until(() => slow().isConnected)
         const entry = { term: 1, index: 1, kind: "normal", data: Buffer.alloc(256 << 10) } as never
@@ -240,7 +285,7 @@ describe("a peer that is slow, dead or hostile", () => {
       Effect.gen(function* () {
         const one = yield* openMember(1, { settings: { peerStallMillis: 30 } })
         const { port, sockets } = yield* rogue(welcomeAndStop)
-        one.post.transport.setPeers([peerOf(2, port)])
+        one.post.transport.setPeers([peerOf(2, port)], allKnown)
         const filling = () => {
           const entry = { term: 1, index: 1, kind: "normal", data: Buffer.alloc(1 << 20) } as never
           const previous = { term: 0, index: 0 }
@@ -257,7 +302,7 @@ describe("a peer that is slow, dead or hostile", () => {
       Effect.gen(function* () {
         const one = yield* openMember(1, { settings: { peerConnectTimeoutMillis: 30 } })
         const { port, sockets } = yield* rogue(() => {})
-        one.post.transport.setPeers([peerOf(2, port)])
+        one.post.transport.setPeers([peerOf(2, port)], allKnown)
         yield* until(() => sockets.length > 2)
         expect(one.post.unreachable.length).toBeGreaterThan(1)
       })
@@ -296,6 +341,7 @@ describe("a peer that is slow, dead or hostile", () => {
     scoped(
       Effect.gen(function* () {
         const one = yield* openMember(1)
+        one.post.transport.setPeers([], allKnown)
         for (let id = 100; id < 110; id += 1) yield* say(one, framed("hello", greetingOf(id)))
         expect(refusals(one)).toEqual(["notAMember"])
       })
@@ -306,7 +352,7 @@ describe("a peer that is slow, dead or hostile", () => {
     scoped(
       Effect.gen(function* () {
         const one = yield* openMember(1)
-        one.post.transport.setPeers([peerOf(2, 1)])
+        one.post.transport.setPeers([peerOf(2, 1)], allKnown)
         const nonsense = Buffer.concat([Frame.header("messages", 3), Buffer.from("???")])
         const socket = yield* Effect.promise(
           () =>

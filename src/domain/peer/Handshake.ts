@@ -56,6 +56,8 @@ export interface Local {
   readonly memberOf: (
     id: MemberId
   ) => { readonly nodeName: NodeName; readonly incarnation: Incarnation | undefined } | undefined
+  /** Was this id not given yet when this node's configuration was made? Then it is a newer member. */
+  readonly isNewer: (id: MemberId) => boolean
   /** As kept durably; what is judged welcome must be kept before anything else is answered. */
   readonly seenOf: (incarnation: Incarnation) => SeenOpening | undefined
 }
@@ -78,9 +80,10 @@ export function refusalOf(greeting: Greeting, local: Local): PeerRefused | undef
   if (groupId !== local.groupId) return refused("otherGroup")
   if (to !== local.memberId) return refused("notThatMember")
   const member = local.memberOf(node.memberId)
-  if (member === undefined) return refused("notAMember")
-  if (member.nodeName !== node.nodeName) return refused("otherName")
-  if (member.incarnation !== undefined && member.incarnation !== node.incarnation) {
+  if (member === undefined && !local.isNewer(node.memberId)) return refused("notAMember")
+  if (member !== undefined && member.nodeName !== node.nodeName) return refused("otherName")
+  const incarnation = member?.incarnation
+  if (incarnation !== undefined && incarnation !== node.incarnation) {
     return refused("otherIncarnation")
   }
   const seen = local.seenOf(node.incarnation)

@@ -41,6 +41,7 @@ const local = (changed: Partial<Handshake.Local> = {}): Handshake.Local => ({
   groupId: greeting.groupId,
   memberId: greeting.to,
   memberOf: (id) => (id === 2 ? { nodeName: node.nodeName, incarnation } : undefined),
+  isNewer: () => false,
   seenOf: () => undefined,
   ...changed
 })
