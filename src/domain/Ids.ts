@@ -45,6 +45,12 @@ export type Term = typeof Term.Type
 export const LogIndex = unsigned(Number.MAX_SAFE_INTEGER).pipe(Schema.brand("LogIndex"))
 export type LogIndex = typeof LogIndex.Type
 
+/** Tells the state environments of one node apart; goes up with every snapshot that is staged. */
+export const StateGeneration = unsigned(Number.MAX_SAFE_INTEGER).pipe(
+  Schema.brand("StateGeneration")
+)
+export type StateGeneration = typeof StateGeneration.Type
+
 /** The state machine's counter of mutating requests: < 2^48, because it is part of a nonce. */
 export const Revision = unsigned(2 ** 48 - 1).pipe(Schema.brand("Revision"))
 export type Revision = typeof Revision.Type

@@ -81,6 +81,8 @@ export const lmdbPageBytes = 8 * kibibyte
  * in that one, and each run adds to it before it is seen to be too much.
  */
 export const stateWaitingBytesMax = 16 * mebibyte
+/** Rows of a snapshot written in one commit; as much may be collected meanwhile. */
+export const stagedBatchBytes = 4 * mebibyte
 /** Free space below which no commit may be allowed to begin: 1,000 pages that it only copies. */
 export const freeBytesHaltMin = 8 * mebibyte
 

@@ -6,10 +6,11 @@
  * a page (`noMemInit`), a key or value encoding of lmdb-js's own.
  * Proof: `test/layers/LmdbEnvironment.test.ts`, and the contract suites of the stores.
  */
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Database, open, type RootDatabase } from "lmdb"
+import type { StateGeneration } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import { DataDirectoryFailure } from "../domain/state/Errors.ts"
 import { sayOnce } from "./LmdbFailure.ts"
@@ -20,9 +21,13 @@ import * as LmdbHeader from "./LmdbHeader.ts"
 export type TableDatabase = Database<Uint8Array, Uint8Array>
 
 export interface Options<Name extends string> {
-  /** The data directory; the environment is its subdirectory `environment`. */
+  /** The data directory. */
   readonly directory: string
   readonly environment: "log" | "state"
+  /** Of the state: the environment is `state/<generation>`; that of the log is `log`. */
+  readonly generation?: StateGeneration | undefined
+  /** May it be made, if there is none? */
+  readonly isMade?: boolean | undefined
   readonly tables: ReadonlyArray<Name>
   /** Address space reserved at first, not disk space; lmdb-js maps again when it is full. */
   readonly mapSizeBytes: number
@@ -73,16 +78,29 @@ export const sync = (root: RootDatabase<Uint8Array, Uint8Array>): Effect.Effect<
     }
   })
 
+/** The directory of an environment. */
+export const pathOf = ({
+  directory,
+  environment,
+  generation
+}: Pick<Options<string>, "directory" | "environment" | "generation">): string =>
+  generation === undefined
+    ? join(directory, environment)
+    : join(directory, environment, String(generation))
+
 async function openWhole<Name extends string>(
   options: Options<Name>
 ): Promise<LmdbEnvironment<Name>> {
-  const path = join(options.directory, options.environment)
-  await LmdbFile.ensure(path, (unfinished) => openAt(unfinished, options).root.close())
+  const { directory, isMade = true } = options
+  const path = pathOf(options)
+  if (isMade) {
+    await LmdbFile.ensure(path, (unfinished) => openAt(unfinished, options).root.close())
+  }
   LmdbFile.requireNotEmpty(path)
   LmdbHeader.check(LmdbFile.dataFileOf(path))
   const environment = openAt(path, options)
   // LMDB flushes its file, not the directory entries that lead to it.
-  for (const directory of [path, options.directory]) LmdbFile.syncDirectory(directory)
+  for (const named of new Set([path, dirname(path), directory])) LmdbFile.syncDirectory(named)
   return environment
 }
 

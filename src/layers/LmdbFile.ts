@@ -6,7 +6,16 @@
  * disk, one that is taken for new because its file is gone.
  * Proof: `test/layers/LmdbEnvironment.test.ts`, and images of power losses in `test/e2e/`.
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync
+} from "node:fs"
 import { dirname, join } from "node:path"
 
 /**
@@ -15,11 +24,18 @@ import { dirname, join } from "node:path"
  */
 export async function ensure(path: string, make: (path: string) => Promise<void>): Promise<void> {
   if (existsSync(path)) return
+  makeParent(dirname(path))
   const unfinished = `${path}.unfinished`
   rmSync(unfinished, { recursive: true, force: true })
   await make(unfinished)
   syncDirectory(unfinished)
   renameSync(unfinished, path)
+  syncDirectory(dirname(path))
+}
+
+function makeParent(path: string): void {
+  if (existsSync(path)) return
+  mkdirSync(path, { mode: 0o700 })
   syncDirectory(dirname(path))
 }
 

@@ -17,6 +17,7 @@ import * as EntryRecord from "../domain/log/EntryRecord.ts"
 import { LogCorrupted, LogWriteFailure, RecordCorrupted } from "../domain/log/Errors.ts"
 import * as HardStateRecord from "../domain/log/HardStateRecord.ts"
 import * as LocalRecord from "../domain/log/LocalRecord.ts"
+import * as SnapshotPointer from "../domain/log/SnapshotPointer.ts"
 import * as SnapshotPointerRecord from "../domain/log/SnapshotPointerRecord.ts"
 import * as Entry from "../domain/raft/Entry.ts"
 import * as HardState from "../domain/raft/HardState.ts"
@@ -25,6 +26,8 @@ import { FormatVersionUnknown } from "../domain/state/Errors.ts"
 import * as FormatVersion from "../domain/state/FormatVersion.ts"
 import { LocalStore } from "../services/LocalStore.ts"
 import { type LogWrite, RaftLogStore } from "../services/RaftLogStore.ts"
+import * as LogBeginning from "./LogBeginning.ts"
+import { Cursor } from "./LogBeginning.ts"
 
 /** The single records: of table `local` the local one, of table `meta` the others. */
 export type RecordName = "formatVersion" | "hardState" | "snapshotPointer" | "local"
@@ -69,6 +72,7 @@ export const make = Effect.fnUntraced(function* (groupId: GroupId, tables: LogTa
       records: [{ name: "formatVersion", record: FormatVersion.encode("log", groupId) }]
     })
   }
+  yield* removeReplaced(groupId, tables, writer)
   const { store, write } = yield* refusing(() => makeRaftLogStore(groupId, tables, writer))
   return Context.make(RaftLogStore, store).pipe(
     Context.add(LocalStore, makeLocalStore(groupId, tables, { ...writer, write }))
@@ -120,7 +124,7 @@ function makeRaftLogStore(
   const read = (index: LogIndex): Entry.Entry => readEntry(groupId, tables, index)
 
   const term = (index: LogIndex): Term | undefined => {
-    if (index === Position.before(cursor.first)) return cursor.termBeforeFirst
+    if (index === Position.before(cursor.first)) return cursor.pointer.term
     return index < cursor.first || index > cursor.last ? undefined : read(index).term
   }
 
@@ -140,40 +144,44 @@ function makeRaftLogStore(
     return found
   }
 
+  /** The one write of the one writer. */
+  const alone = <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      invariant(!isPersisting, "the log has one writer, which waits for each write")
+      isPersisting = true
+      const end = Effect.sync(() => {
+        isPersisting = false
+      })
+      return Effect.uninterruptible(Effect.ensuring(write, end))
+    })
+
   const write: WriteLog = (logWrite, beside = []) =>
     Effect.suspend(() => {
       const { changes: ofLog, last } = changesOf(groupId, logWrite, cursor)
       const changes = { ...ofLog, records: [...ofLog.records, ...beside] }
-      invariant(!isPersisting, "the log has one writer, which waits for each write")
       if (changes.entries.length === 0 && changes.records.length === 0) return Effect.void
-      isPersisting = true
-      return writer.commit(changes).pipe(
-        Effect.andThen(
-          Effect.sync(() => {
-            cursor.last = last
-          })
-        ),
-        Effect.onExit(() =>
-          Effect.sync(() => {
-            isPersisting = false
-          })
-        ),
-        Effect.uninterruptible
-      )
+      const moveCursor = Effect.sync(() => {
+        cursor.last = last
+      })
+      return alone(Effect.andThen(writer.commit(changes), moveCursor))
     })
+
+  const hardState = () => readHardState(groupId, tables)
+  const { commit } = writer
+  const beginning = LogBeginning.make({ groupId, cursor, commit, term, hardState })
 
   const store: RaftLogStore["Service"] = {
     reader: {
       firstIndex: () => cursor.first,
       lastIndex: () => cursor.last,
       term,
-      entries,
-      // No snapshot is taken yet, so the service never compacts the log.
-      snapshot: () => undefined
+      entries
     },
-    hardState: () => readHardState(groupId, tables),
+    hardState,
     persist: (logWrite) => write(logWrite),
-    compact: makeCompact(groupId, writer, cursor, term)
+    snapshotPointer: () => cursor.pointer,
+    compact: beginning.compact,
+    install: (installation) => alone(beginning.install(installation))
   }
   return { store, write }
 }
@@ -183,60 +191,6 @@ type WriteLog = (
   write: LogWrite,
   beside?: LogChanges["records"]
 ) => Effect.Effect<void, LogWriteFailure>
-
-/** Entries removed in one commit: a long prefix would make a long transaction. */
-const removedCountMax = 256
-
-/**
- * The cursor moves before the entries go: whoever reads meanwhile is told that they are compacted, and
- * does not miss them.
- */
-const makeCompact = (
-  groupId: GroupId,
-  writer: Writer,
-  cursor: Cursor,
-  termOf: (index: LogIndex) => Term | undefined
-) => {
-  let isCompacting = false
-  const forget = (through: LogIndex) =>
-    Effect.suspend(() => {
-      const term = termOf(through)
-      invariant(term !== undefined, "what is compacted is in the log")
-      const from = cursor.first
-      cursor.first = Position.after(through)
-      cursor.termBeforeFirst = term
-      return writer.commit({
-        operation: "compact",
-        remove: { from, until: Position.after(through) },
-        entries: [],
-        records: [
-          {
-            name: "snapshotPointer",
-            record: SnapshotPointerRecord.encode(groupId, { index: through, term })
-          }
-        ]
-      })
-    })
-  return Effect.fnUntraced(function* (through: LogIndex) {
-    invariant(!isCompacting, "one compaction at a time")
-    invariant(through <= cursor.last, "what is compacted is in the log")
-    isCompacting = true
-    yield* Effect.whileLoop({
-      while: () => cursor.first <= through,
-      body: () => {
-        const atMost = Position.plus(cursor.first, removedCountMax - 1)
-        return forget(atMost < through ? atMost : through)
-      },
-      step: () => {}
-    }).pipe(
-      Effect.ensuring(
-        Effect.sync(() => {
-          isCompacting = false
-        })
-      )
-    )
-  })
-}
 
 function makeLocalStore(
   groupId: GroupId,
@@ -274,29 +228,33 @@ function makeLocalStore(
   }
 }
 
-/** Where the log begins and ends: the end moves with a write that has returned. */
-interface Cursor {
-  first: LogIndex
-  last: LogIndex
-  termBeforeFirst: Term
-}
-
 /**
  * Refuses a log with a gap, with a damaged entry at either end, or that ends below the durable commit
  * index: a committed entry is missing, and to vote without it could lose it for the cluster.
  */
 function openCursor(groupId: GroupId, tables: LogTables): Cursor {
-  const pointerRecord = tables.record("snapshotPointer")
-  // Written in the commits that remove entries.
-  const before: Position.Position =
-    pointerRecord === undefined
-      ? { index: Position.noIndex, term: Position.noTerm }
-      : Result.getOrThrow(SnapshotPointerRecord.decode(groupId, pointerRecord))
-  const first = Position.after(before.index)
-  const last = lastOf(groupId, tables, first)
+  const pointer = pointerOf(groupId, tables)
+  const last = lastOf(groupId, tables, Position.after(pointer.index))
   if (readHardState(groupId, tables).commit > last) throw missing(groupId, Position.after(last))
-  return { first, last, termBeforeFirst: before.term }
+  return new Cursor(pointer, last)
 }
+
+function pointerOf(groupId: GroupId, tables: LogTables): SnapshotPointer.SnapshotPointer {
+  const record = tables.record("snapshotPointer")
+  if (record === undefined) return SnapshotPointer.initial
+  return Result.getOrThrow(SnapshotPointerRecord.decode(groupId, record))
+}
+
+/** A crash may have left entries that a snapshot has taken the place of. */
+const removeReplaced = (groupId: GroupId, tables: LogTables, { commit }: Writer) =>
+  Effect.flatMap(
+    refusing(() => ({ pointer: pointerOf(groupId, tables), extent: tables.extent() })),
+    ({ extent, pointer }) => {
+      if (extent === undefined || extent.first > pointer.index) return Effect.void
+      const until = Position.after(Position.smaller(pointer.index, extent.last))
+      return LogBeginning.removeBelow(commit, { from: extent.first, until })
+    }
+  )
 
 function lastOf(groupId: GroupId, tables: LogTables, first: LogIndex): LogIndex {
   const extent = tables.extent()

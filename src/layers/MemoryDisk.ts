@@ -11,6 +11,7 @@
  * open it again by building another node on it. The methods that write are the stores'.
  * Proof: `test/contracts/`, run by `test/layers/MemoryStores.test.ts`.
  */
+import type { StateGeneration } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { type Changes, keyText } from "../domain/state/Changes.ts"
 import {
@@ -95,6 +96,43 @@ const emptyTables = (): Tables => ({
   applied: new SortedTable()
 })
 
+/** One generation of the state. */
+export class MemoryState {
+  /** As its readers see it. */
+  tables: Tables = emptyTables()
+  /** What a crash leaves at least. */
+  durableTables: Tables = emptyTables()
+  unflushed: Array<Changes> = []
+
+  /** Visible at once, whether it reaches the disk or not. */
+  show(changes: Changes): void {
+    write(this.tables, changes)
+  }
+
+  /** It has reached the disk, and may be lost until the next flush. */
+  keep(changes: Changes): void {
+    this.unflushed.push(changes)
+    if (this.unflushed.length > unflushedCommitsMax) this.flush()
+  }
+
+  flush(): void {
+    for (const changes of this.unflushed) write(this.durableTables, changes)
+    this.unflushed = []
+  }
+
+  crash(keptCommits: number): void {
+    this.unflushed = this.unflushed.slice(0, keptCommits)
+    this.flush()
+    this.tables = copyOf(this.durableTables)
+  }
+}
+
+export const copyOf = (source: Tables): Tables => {
+  const copy = emptyTables()
+  for (const table of tables) copy[table] = source[table].copy()
+  return copy
+}
+
 export class MemoryDisk {
   /**
    * The log, by index: `term(8) ‖ kind(1) ‖ data ‖ checksum(4)` each, durable as soon as it is here. A
@@ -105,8 +143,10 @@ export class MemoryDisk {
   readonly meta = new Map<string, Buffer>()
   /** Name, identity, boot count and epochs of the node; undefined before its first opening. */
   local: Buffer | undefined = undefined
-  /** The state as its readers see it; of `kv`: key → `flags(1) ‖ revisions(16) ‖ value or envelope`. */
-  tables: Tables = emptyTables()
+  /** The states of this node, by generation: the one that counts, and those staged beside it. */
+  private readonly states = new Map<StateGeneration, MemoryState>()
+  /** Of the state that counts; as the log has said at the last opening or installation. */
+  generation = 0 as StateGeneration
   /** Is it open? A disk has one opening at a time, as a directory has. */
   isOpen = false
   /** Goes up with every crash: a write of an earlier opening no longer reaches the disk. */
@@ -121,13 +161,52 @@ export class MemoryDisk {
   nextLogFault: Error | undefined = undefined
   /** The same for commits of the state. */
   nextStateFault: Error | undefined = undefined
+
+  /** The state as its readers see it; of `kv`: key → `flags(1) ‖ revisions(16) ‖ value or envelope`. */
+  get tables(): Tables {
+    return this.state.tables
+  }
+
+  set tables(tables: Tables) {
+    this.state.tables = tables
+  }
+
   /** What a crash leaves at least. */
-  durableTables: Tables = emptyTables()
-  private unflushed: Array<Changes> = []
+  get durableTables(): Tables {
+    return this.state.durableTables
+  }
 
   /** Commits of the state that a crash may lose. */
   get unflushedCommits(): number {
-    return this.unflushed.length
+    return this.state.unflushed.length
+  }
+
+  /** The generations that have a state on this disk. */
+  get generations(): ReadonlyArray<StateGeneration> {
+    return [...this.states.keys()]
+  }
+
+  /** Opens the state that counts; the others are removed. `false` if it is lost. */
+  openState(generation: StateGeneration): boolean {
+    this.generation = generation
+    for (const other of this.generations) if (other !== generation) this.states.delete(other)
+    return generation === 0 || this.states.has(generation)
+  }
+
+  /** An empty state beside the one that counts. */
+  stageState(generation: StateGeneration): MemoryState {
+    const state = new MemoryState()
+    this.states.set(generation, state)
+    return state
+  }
+
+  removeState(generation: StateGeneration): void {
+    this.states.delete(generation)
+  }
+
+  /** Made by whoever asks for it first. */
+  private get state(): MemoryState {
+    return this.states.get(this.generation) ?? this.stageState(this.generation)
   }
 
   /** One atomic commit of the log environment, or the fault that kept it from the disk. */
@@ -149,30 +228,26 @@ export class MemoryDisk {
 
   /** One atomic commit of the state, visible in any case; or the fault that keeps it from the disk. */
   commit(changes: Changes): Error | undefined {
-    write(this.tables, changes)
+    this.state.show(changes)
     if (this.nextStateFault !== undefined) return this.nextStateFault
     this.record({ environment: "state", changes })
-    this.unflushed.push(changes)
-    if (this.unflushed.length > unflushedCommitsMax) this.flush()
+    this.state.keep(changes)
     return undefined
   }
 
   /** Everything committed so far survives a crash. */
   flush(): void {
-    for (const changes of this.unflushed) write(this.durableTables, changes)
-    this.unflushed = []
+    this.state.flush()
   }
 
   /**
-   * The power goes: of the commits that were not flushed the first `keptCommits` survive. Faults are
-   * gone, and the disk can be opened again.
+   * The power goes: of the commits that were not flushed the first `keptCommits` survive; of a state
+   * that is staged, what was flushed. Faults are gone, and the disk can be opened again.
    */
   crash({ keptCommits }: { readonly keptCommits: number }): void {
-    invariant(keptCommits <= this.unflushed.length, "no more commits survive than there were")
-    this.unflushed = this.unflushed.slice(0, keptCommits)
-    this.flush()
-    this.tables = emptyTables()
-    for (const table of tables) this.tables[table] = this.durableTables[table].copy()
+    invariant(keptCommits <= this.unflushedCommits, "no more commits survive than there were")
+    const counting = this.state
+    for (const state of this.states.values()) state.crash(state === counting ? keptCommits : 0)
     this.nextLogFault = undefined
     this.nextStateFault = undefined
     this.isOpen = false

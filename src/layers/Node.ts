@@ -75,9 +75,12 @@ export const replicaKv = (options: { readonly nodeName: NodeName }) =>
     Layer.provideMerge(StateMachineKv.layer)
   )
 
-const environments = (space?: Pick<FreeSpace["Service"], "shortage">) => {
-  const options = { groupId, mapSizeBytes, shortage: space?.shortage }
-  return Layer.mergeAll(LogEnvironmentLmdb.layer(options), StateStoreLmdb.layer(options))
+/** The log first: it says which state is its own. */
+const environments = (space?: StateStoreLmdb.Space) => {
+  const options = { groupId, mapSizeBytes }
+  return StateStoreLmdb.layer({ ...options, space }).pipe(
+    Layer.provideMerge(LogEnvironmentLmdb.layer({ ...options, shortage: space?.shortage }))
+  )
 }
 
 /** Both LMDB environments of one directory, the space there is for them, and its lock. */

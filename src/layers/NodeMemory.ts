@@ -15,10 +15,10 @@ import * as TransportNone from "./TransportNone.ts"
 
 /** Both environments on one disk, which is held as a directory would be. */
 export const stores = (options: { readonly disk: MemoryDisk }) =>
-  Layer.mergeAll(
-    LogEnvironmentMemory.layer({ disk: options.disk, groupId }),
-    StateStoreMemory.layer(options)
-  ).pipe(Layer.provideMerge(FreeSpaceMemory.layer(options)))
+  StateStoreMemory.layer(options).pipe(
+    Layer.provideMerge(LogEnvironmentMemory.layer({ disk: options.disk, groupId })),
+    Layer.provideMerge(FreeSpaceMemory.layer(options))
+  )
 
 /** The KV store on a memory disk, with one voter. */
 export const layer = (options: { readonly disk: MemoryDisk; readonly nodeName: NodeName }) =>

@@ -132,6 +132,7 @@ const makeCore = Effect.gen(function* () {
       id,
       log: {
         ...reader,
+        snapshot: () => undefined,
         initialState: () => ({ hardState: hardState(), membership: members.configuration })
       },
       applied: position.index,

@@ -1,42 +1,31 @@
 /**
- * The state environment on LMDB, written behind (SPEC §8).
+ * The state on LMDB: the generation that counts, and those that are staged beside it (SPEC §8, §16).
  *
- * A commit is visible at once, as changes that lie over the environment, and becomes durable in the
- * background: one LMDB transaction at a time carries all commits that came while the one before it
- * was synced. What must never happen here: a commit split over two LMDB transactions, commits that
- * reach the disk out of order, a change dropped before a read of the environment finds it there, a
- * write tried again after one failed.
+ * What must never happen here: a read that sees two generations, a staged state that outlives its
+ * scope without being installed, or an installed one that does not.
  * Proof: `test/layers/LmdbStores.test.ts`, and images of power losses in `test/e2e/`.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type { GroupId } from "../domain/Ids.ts"
-import * as Limits from "../domain/Limits.ts"
+import type { GroupId, StateGeneration } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
 import type { RecordCorrupted } from "../domain/log/Errors.ts"
-import { Changes, readerOver } from "../domain/state/Changes.ts"
-import {
-  type DataDirectoryFailure,
-  type FormatVersionUnknown,
+import type {
+  DataDirectoryFailure,
+  FormatVersionUnknown,
   StateWriteFailure
 } from "../domain/state/Errors.ts"
-import * as FormatVersion from "../domain/state/FormatVersion.ts"
 import { makeTransact, OverlayTransaction } from "../domain/state/OverlayTransaction.ts"
-import {
-  assertKey,
-  isEmptyRange,
-  type KeyRange,
-  type Row,
-  type StateReader,
-  type Table,
-  tables
-} from "../domain/state/StateTransaction.ts"
+import type { StateReader } from "../domain/state/StateTransaction.ts"
 import { DataDirectory } from "../services/DataDirectory.ts"
 import type { FreeSpace } from "../services/FreeSpace.ts"
-import { StateStore } from "../services/StateStore.ts"
-import * as LmdbEnvironment from "./LmdbEnvironment.ts"
-import { causeOf, observeLater } from "./LmdbFailure.ts"
+import { RaftLogStore } from "../services/RaftLogStore.ts"
+import { type Staging, StateStore } from "../services/StateStore.ts"
+import type { StateEnvironment } from "./StateEnvironmentLmdb.ts"
+import * as StateEnvironmentLmdb from "./StateEnvironmentLmdb.ts"
+import { StagedRows } from "./StateStagedRows.ts"
+import { readerOfTables, WriteBehind } from "./StateWriteBehind.ts"
 
 export interface Options {
   /** Whose state it is; the service runs group 0. */
@@ -45,211 +34,102 @@ export interface Options {
   readonly mapSizeBytes: number
   /** Keys and values of commits that wait for the one under way; beyond it there is no room. */
   readonly waitingBytesMax?: number
-  /** Why a commit of so many bytes must not begin (SPEC §8); nothing is watched if not given. */
-  readonly shortage?: FreeSpace["Service"]["shortage"] | undefined
+  /** Asked before every commit and every staged batch (SPEC §8); nothing is watched if not given. */
+  readonly space?: Space | undefined
 }
+
+export type Space = Pick<FreeSpace["Service"], "shortage" | "reserve" | "release">
+
+const endless: Space = { shortage: () => undefined, reserve: () => undefined, release: () => {} }
 
 export const layer = (
   options: Options
 ): Layer.Layer<
   StateStore,
   DataDirectoryFailure | FormatVersionUnknown | RecordCorrupted | StateWriteFailure,
-  DataDirectory
-> =>
-  Layer.effect(
-    StateStore,
-    Effect.gen(function* () {
-      const { path } = yield* DataDirectory
-      const environment = yield* LmdbEnvironment.acquire({
-        directory: path,
-        environment: "state",
-        tables: tableNames,
-        mapSizeBytes: options.mapSizeBytes
-      })
-      yield* checkFormat(options.groupId ?? (0 as GroupId), environment)
-      const behind = new WriteBehind(environment, options)
-      yield* Effect.addFinalizer(() => behind.end)
-      return makeStateStore(behind)
-    })
-  )
+  DataDirectory | RaftLogStore
+> => Layer.effect(StateStore, make(options))
 
-/** `meta` is the store's own: it holds the format version. */
-const tableNames = [...tables, "meta"] as const
-type Environment = LmdbEnvironment.LmdbEnvironment<Table | "meta">
-
-const formatKey = Buffer.from("formatVersion")
-
-const checkFormat = (
-  groupId: GroupId,
-  { root, tables: databases }: Environment
-): Effect.Effect<void, FormatVersionUnknown | RecordCorrupted | StateWriteFailure> =>
-  Effect.suspend(
-    (): Effect.Effect<void, FormatVersionUnknown | RecordCorrupted | StateWriteFailure> => {
-      const record = databases.meta.get(formatKey)
-      const isEmpty = tables.every((table) => rangeOf(databases[table], { limit: 1 }).length === 0)
-      if (record !== undefined || !isEmpty) {
-        return Effect.fromResult(FormatVersion.check("state", groupId, record))
-      }
-      return Effect.try({
-        try: () => {
-          root.transactionSync(() => {
-            databases.meta.put(formatKey, FormatVersion.encode("state", groupId))
-          })
-        },
-        catch: (cause) => new StateWriteFailure({ operation: "create", cause })
-      })
-    }
-  )
-
-/** The commits that are not durable yet, and the one LMDB transaction under way. */
-class WriteBehind {
-  readonly durable: StateReader
-  readonly reader: StateReader
-  /** In LMDB's hands; read by pointer until it is durable. */
-  private writing: Changes | undefined = undefined
-  private waiting = new Changes()
-  private readonly databases: Environment["tables"]
-  private readonly waitingBytesMax: number
-  private readonly shortage: NonNullable<Options["shortage"]>
-  private readonly broken = Deferred.makeUnsafe<never, StateWriteFailure>()
-  private failure: StateWriteFailure | undefined = undefined
-  /** Told after every LMDB transaction, whatever became of it. */
-  private listeners: Array<() => void> = []
-
-  constructor({ tables: databases }: Environment, options: Options) {
-    this.databases = databases
-    this.waitingBytesMax = options.waitingBytesMax ?? Limits.stateWaitingBytesMax
-    this.shortage = options.shortage ?? (() => undefined)
-    this.durable = {
-      get: (table, key) => {
-        assertKey(key)
-        return databases[table].get(key)
-      },
-      range: (table, range) => rangeOf(databases[table], range)
-    }
-    this.reader = readerOver(this.durable, () => this.pending())
-  }
-
-  /** The newest first. */
-  pending(): ReadonlyArray<Changes> {
-    return this.writing === undefined ? [this.waiting] : [this.waiting, this.writing]
-  }
-
-  assertWhole(): void {
-    if (this.failure !== undefined) throw this.failure
-  }
-
-  commit(changes: Changes): void {
-    if (changes.isEmpty) return
-    this.waiting.add(changes)
-    if (this.writing === undefined) this.write()
-  }
-
-  get room(): Effect.Effect<void, StateWriteFailure> {
-    return this.until(() => this.waiting.bytes < this.waitingBytesMax)
-  }
-
-  get flush(): Effect.Effect<void, StateWriteFailure> {
-    return Effect.suspend(() => {
-      const last = this.waiting.isEmpty ? this.writing : this.waiting
-      return this.until(() => last === undefined || !this.pending().includes(last))
-    })
-  }
-
-  get failed(): Effect.Effect<never, StateWriteFailure> {
-    return Deferred.await(this.broken)
-  }
-
-  /** A failure that was there before is known: whoever drives the store has been told. */
-  get end(): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      this.failure !== undefined
-        ? Effect.void
-        : Effect.catch(this.flush, (cause) =>
-            Effect.logError("the last commits of the state could not be written", cause)
-          )
-    )
-  }
-
-  private until(holds: () => boolean): Effect.Effect<void, StateWriteFailure> {
-    return Effect.callback((resume) => {
-      const look = () => {
-        if (this.failure !== undefined) resume(Effect.fail(this.failure))
-        else if (holds()) resume(Effect.void)
-        else this.listeners.push(look)
-      }
-      look()
-    })
-  }
-
-  /** Everything that waits, in one turn: one LMDB transaction, of one promise or of a few. */
-  private write(): void {
-    const changes = this.waiting
-    this.waiting = new Changes()
-    this.writing = changes
-    const tooFull = this.shortage(changes.bytes)
-    if (tooFull !== undefined) return this.fail(tooFull)
-    const promises = new Set<Promise<boolean>>()
-    try {
-      changes.forEach((table, _text, { key, value }) => {
-        const database = this.databases[table]
-        promises.add(value === undefined ? database.remove(key) : database.put(key, value))
-      })
-    } catch (cause) {
-      return this.fail(cause)
-    }
-    observeLater(this.databases.applied)
-    Promise.all(promises).then(
-      () => this.written(),
-      (error) => causeOf(error).then((cause) => this.fail(cause))
-    )
-  }
-
-  private written(): void {
-    this.writing = undefined
-    if (!this.waiting.isEmpty) this.write()
-    this.tell()
-  }
-
-  /** What could not be written stays visible: the node stops, and replays it from the log. */
-  private fail(cause: unknown): void {
-    this.failure ??= new StateWriteFailure({ operation: "commit", cause })
-    Deferred.doneUnsafe(this.broken, Exit.fail(this.failure))
-    this.tell()
-  }
-
-  private tell(): void {
-    const { listeners } = this
-    this.listeners = []
-    for (const listener of listeners) listener()
-  }
+/** A generation with the commits that are not in it yet. */
+interface Current {
+  readonly environment: StateEnvironment
+  readonly behind: WriteBehind
 }
 
-const makeStateStore = (behind: WriteBehind): StateStore["Service"] => ({
-  reader: behind.reader,
-  durable: behind.durable,
-  transact: makeTransact({
-    begin: () => {
-      behind.assertWhole()
-      return new OverlayTransaction(behind.durable, behind.pending())
-    },
-    commit: (changes) => behind.commit(changes)
-  }),
-  room: behind.room,
-  flush: behind.flush,
-  failed: behind.failed
+const make = Effect.fnUntraced(function* (options: Options) {
+  const { path: directory } = yield* DataDirectory
+  const { generation } = (yield* RaftLogStore).snapshotPointer()
+  const { groupId = 0 as GroupId, mapSizeBytes, space = endless, waitingBytesMax } = options
+  const place = { directory, groupId, mapSizeBytes }
+  const broken = Deferred.makeUnsafe<never, StateWriteFailure>()
+  const storeScope = yield* Effect.scope
+  const over = (environment: StateEnvironment): Current => {
+    const { shortage } = space
+    const behind = new WriteBehind(environment.databases, { broken, shortage, waitingBytesMax })
+    return { environment, behind }
+  }
+  // A state that a snapshot has made is there, or it is lost: a new one would not be of this log.
+  const opening = StateEnvironmentLmdb.open(place, { generation, isMade: generation === 0 })
+  let current: Current = yield* Effect.acquireRelease(Effect.map(opening, over), () =>
+    Effect.andThen(current.behind.end, current.environment.close)
+  )
+  yield* StateEnvironmentLmdb.removeOthers(directory, generation)
+  let newest = generation
+  /** Those that may still be installed. */
+  const staged = new Map<Staging, { readonly environment: StateEnvironment; rows: StagedRows }>()
+
+  const stage = Effect.gen(function* () {
+    newest = (newest + 1) as StateGeneration
+    const environment = yield* StateEnvironmentLmdb.openStaged(place, newest)
+    const { databases } = environment
+    const rows = new StagedRows({ databases, broken, space })
+    const staging: Staging = {
+      generation: environment.generation,
+      write: (more) => rows.write(more),
+      complete: Effect.as(rows.complete, readerOfTables(databases))
+    }
+    staged.set(staging, { environment, rows })
+    yield* Effect.addFinalizer(() => {
+      const isInstalled = !staged.delete(staging)
+      return isInstalled ? Effect.void : Effect.andThen(rows.end, environment.remove)
+    })
+    return staging
+  }).pipe(Effect.uninterruptible)
+
+  const install = (staging: Staging) =>
+    Effect.suspend(() => {
+      const next = staged.get(staging)
+      invariant(next?.rows.isComplete === true, "a complete state is installed, in its scope, once")
+      staged.delete(staging)
+      const replaced = current
+      current = over(next.environment)
+      const removal = Effect.andThen(replaced.behind.end, replaced.environment.remove)
+      return Effect.asVoid(Effect.forkIn(removal, storeScope, { startImmediately: true }))
+    })
+
+  return StateStore.of({
+    reader: readerOf(() => current.behind.reader),
+    durable: readerOf(() => current.behind.durable),
+    transact: makeTransact({
+      begin: () => {
+        current.behind.assertWhole()
+        return new OverlayTransaction(current.behind.durable, current.behind.pending())
+      },
+      commit: (changes) => current.behind.commit(changes)
+    }),
+    room: Effect.suspend(() => current.behind.room),
+    flush: Effect.suspend(() => current.behind.flush),
+    snapshot: Effect.suspend(() =>
+      Effect.map(current.environment.reading, (reader) => ({ reader }))
+    ),
+    stage,
+    install,
+    failed: Deferred.await(broken)
+  })
 })
 
-/** lmdb-js copies keys and values out of the map. */
-function rangeOf(database: LmdbEnvironment.TableDatabase, range: KeyRange): ReadonlyArray<Row> {
-  if (isEmptyRange(range)) return []
-  const { from, until, limit } = range
-  return Array.from(
-    database.getRange({
-      ...(from === undefined || from.length === 0 ? {} : { start: from }),
-      ...(until === undefined ? {} : { end: until }),
-      ...(limit === undefined ? {} : { limit })
-    }),
-    ({ key, value }) => ({ key, value })
-  )
-}
+/** Reads whichever it is at the call. */
+const readerOf = (reader: () => StateReader): StateReader => ({
+  get: (table, key) => reader().get(table, key),
+  range: (table, range) => reader().range(table, range)
+})

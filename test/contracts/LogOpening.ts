@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { GroupId, LogIndex, Term } from "../../src/domain/Ids.ts"
+import * as SnapshotPointer from "../../src/domain/log/SnapshotPointer.ts"
 import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import type { HardState } from "../../src/domain/raft/HardState.ts"
@@ -11,6 +12,13 @@ import type { DurableStores, MakeStores, StoredRecord } from "./Stores.ts"
 
 const groupId = 0 as GroupId
 const at = (index: number) => index as LogIndex
+
+const pointerTo = (index: number, term: number) =>
+  SnapshotPointerRecord.encode(groupId, {
+    ...SnapshotPointer.initial,
+    index: at(index),
+    term: term as Term
+  })
 
 const entryOf = (index: number): Entry => ({
   index: at(index),
@@ -84,7 +92,7 @@ export function suite(name: string, makeStores: MakeStores): void {
 
     it.live("begins after the snapshot pointer, whose term it answers", () => {
       const stores = makeStores()
-      const pointer = SnapshotPointerRecord.encode(groupId, { index: at(2), term: 2 as Term })
+      const pointer = pointerTo(2, 2)
       return Effect.gen(function* () {
         yield* fill(stores)
         for (const index of [1, 2]) yield* replace(stores, entry(index))
@@ -96,7 +104,7 @@ export function suite(name: string, makeStores: MakeStores): void {
 
     it.live("answers the term of the snapshot pointer, and no entry below it", () => {
       const stores = makeStores()
-      const pointer = SnapshotPointerRecord.encode(groupId, { index: at(5), term: 4 as Term })
+      const pointer = pointerTo(5, 4)
       return Effect.gen(function* () {
         yield* fill(stores)
         for (const index of [1, 2, 3, 4, 5]) yield* replace(stores, entry(index))

@@ -19,6 +19,8 @@ const entryOf = (index: number, term: number, data: string): Entry => ({
 
 const at = (index: number) => index as LogIndex
 
+const through = (index: number) => ({ through: at(index), cutover: at(0) })
+
 const readAll = Effect.map(RaftLogStore, ({ reader }) =>
   reader.entries(reader.firstIndex(), at(reader.lastIndex() + 1), 1 << 30)
 )
@@ -72,17 +74,17 @@ export function suite(name: string, makeStores: MakeStores): void {
         yield* Effect.gen(function* () {
           const { compact, reader } = yield* RaftLogStore
           yield* persist(written)
-          yield* compact(at(10))
+          yield* compact(through(10))
           expect(reader.firstIndex()).toBe(11)
-          yield* compact(at(5))
+          yield* compact(through(5))
           expect(reader.firstIndex()).toBe(11)
-          yield* compact(at(601))
+          yield* compact(through(601))
           yield* check
         }).pipe(Effect.provide(stores.open()))
         yield* Effect.gen(function* () {
           yield* check
           const { compact, reader } = yield* RaftLogStore
-          yield* compact(at(700))
+          yield* compact(through(700))
           expect([reader.firstIndex(), reader.lastIndex()]).toEqual([701, 700])
           yield* persist([entryOf(701, 9, "next")])
           expect(plain(yield* readAll)).toEqual(plain([entryOf(701, 9, "next")]))
@@ -106,9 +108,9 @@ export function suite(name: string, makeStores: MakeStores): void {
         const writing = Effect.forEach([601, 602, 603], (index) =>
           persist([entryOf(index, 2, "y")])
         )
-        yield* Effect.all([compact(at(590)), writing, reading], { concurrency: "unbounded" })
+        yield* Effect.all([compact(through(590)), writing, reading], { concurrency: "unbounded" })
         expect([reader.firstIndex(), reader.lastIndex()]).toEqual([591, 603])
-        const beyond = yield* Effect.exit(compact(at(604)))
+        const beyond = yield* Effect.exit(compact(through(604)))
         expect(JSON.stringify(beyond)).toContain("InvariantViolated")
       }).pipe(Effect.provide(stores.open()))
     })

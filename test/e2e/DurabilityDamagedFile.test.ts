@@ -8,8 +8,8 @@ import * as Process from "../support/ProcessSealog.ts"
 
 /** Everything that LMDB refuses is in `test/layers/LmdbHeader.test.ts`. */
 const damages = [
-  { environment: "log", damage: (file: Buffer) => file.subarray(0, 100) },
-  { environment: "state", damage: (file: Buffer) => file.fill(0) }
+  { environment: "log", place: "log", damage: (file: Buffer) => file.subarray(0, 100) },
+  { environment: "state", place: "state/0", damage: (file: Buffer) => file.fill(0) }
 ]
 
 describe("sealog serve", () => {
@@ -18,10 +18,10 @@ describe("sealog serve", () => {
       const options = yield* Process.fresh
       const node = yield* Process.serve(options)
       yield* Process.stop(node, "SIGTERM")
-      for (const { damage, environment } of damages) {
+      for (const { damage, environment, place } of damages) {
         const directory = `${options.directory}-${environment}`
         cpSync(options.directory, directory, { recursive: true })
-        const path = join(directory, environment, "data.mdb")
+        const path = join(directory, place, "data.mdb")
         writeFileSync(path, damage(readFileSync(path)))
         const started = NodeProcess.serveArguments({ ...options, directory })
         Process.assertRefused(

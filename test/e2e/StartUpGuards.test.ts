@@ -15,6 +15,7 @@ import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
 import type { LogIndex, Term } from "../../src/domain/Ids.ts"
 import * as Record from "../../src/domain/log/Record.ts"
+import * as SnapshotPointer from "../../src/domain/log/SnapshotPointer.ts"
 import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
 import * as FormatVersion from "../../src/domain/state/FormatVersion.ts"
 import { groupId } from "../../src/layers/Node.ts"
@@ -165,7 +166,7 @@ const spoilings: ReadonlyArray<Spoiling> = [
     spoil: (directory) =>
       Effect.gen(function* () {
         yield* rewriteLog(directory, ({ entries, meta }) => {
-          const pointer = { index: 2 as LogIndex, term: 1 as Term }
+          const pointer = { ...SnapshotPointer.initial, index: 2 as LogIndex, term: 1 as Term }
           for (const index of [1, 2]) entries.remove(entryKey(index))
           meta.put(Buffer.from("snapshotPointer"), SnapshotPointerRecord.encode(groupId, pointer))
         })

@@ -10,6 +10,7 @@ import * as NodeProcess from "../../scripts/demo/NodeProcess.ts"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as Process from "../support/ProcessSealog.ts"
+import { environments as placesOf } from "../support/StoppedDirectory.ts"
 import * as StraceProcess from "../support/StraceProcess.ts"
 import * as StraceTrace from "../support/StraceTrace.ts"
 
@@ -61,7 +62,8 @@ const putUntilFailure = Effect.fnUntraced(function* (endpoint: Endpoint.Endpoint
 const meet = Effect.fnUntraced(function* (options: NodeProcess.ServeOptions, fault: Fault) {
   const { call, environment, isUnfinished = false, when } = fault
   const output = join(options.directory, "../trace")
-  const folder = join(options.directory, isUnfinished ? `${environment}.unfinished` : environment)
+  const place = placesOf(options.directory)[environment]
+  const folder = isUnfinished ? `${place}.unfinished` : place
   const node = yield* Process.start(
     NodeProcess.serveArguments(options),
     StraceProcess.launch({

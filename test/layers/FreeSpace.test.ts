@@ -176,7 +176,9 @@ describe("a commit that would leave too little (SPEC §8)", () => {
       mapSizeBytes: 64 << 20,
       shortage: (bytes: number) => budget.shortage(bytes)
     }
-    return Layer.mergeAll(LogEnvironmentLmdb.layer(options), StateStoreLmdb.layer(options)).pipe(
+    const space = { shortage: options.shortage, reserve: () => undefined, release: () => {} }
+    return StateStoreLmdb.layer({ ...options, space }).pipe(
+      Layer.provideMerge(LogEnvironmentLmdb.layer(options)),
       Layer.provide(DataDirectoryLock.layer({ directory }))
     )
   }

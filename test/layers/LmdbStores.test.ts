@@ -12,8 +12,10 @@ import * as LogEnvironmentLmdb from "../../src/layers/LogEnvironmentLmdb.ts"
 import * as StateStoreLmdb from "../../src/layers/StateStoreLmdb.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
 import * as LocalStoreContract from "../contracts/LocalStore.ts"
+import * as LogInstallationContract from "../contracts/LogInstallation.ts"
 import * as LogOpeningContract from "../contracts/LogOpening.ts"
 import * as RaftLogStoreContract from "../contracts/RaftLogStore.ts"
+import * as StateGenerationsContract from "../contracts/StateGenerations.ts"
 import * as StateStoreContract from "../contracts/StateStore.ts"
 import type { MakeStores, StoredRecord } from "../contracts/Stores.ts"
 
@@ -82,10 +84,10 @@ const makeStores: MakeStores = () => {
   const directory = join(root, String(made))
   return {
     open: () =>
-      Layer.mergeAll(
-        LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-        StateStoreLmdb.layer({ groupId, mapSizeBytes })
-      ).pipe(Layer.provide(DataDirectoryLock.layer({ directory }))),
+      StateStoreLmdb.layer({ groupId, mapSizeBytes }).pipe(
+        Layer.provideMerge(LogEnvironmentLmdb.layer({ groupId, mapSizeBytes })),
+        Layer.provide(DataDirectoryLock.layer({ directory }))
+      ),
     flipBit: (record, bit) => change(directory, record, flipped(bit)),
     replace: (record, bytes) => change(directory, record, () => bytes)
   }
@@ -98,11 +100,12 @@ describe("StateStoreLmdb", () => {
     const directory = join(root, "format")
     const layer = () =>
       StateStoreLmdb.layer({ groupId, mapSizeBytes }).pipe(
+        Layer.provide(LogEnvironmentLmdb.layer({ groupId, mapSizeBytes })),
         Layer.provide(DataDirectoryLock.layer({ directory }))
       )
     return Effect.gen(function* () {
       yield* Effect.asVoid(StateStore).pipe(Effect.provide(layer()))
-      const format = { environment: "state", table: "meta", key: Buffer.from("formatVersion") }
+      const format = { environment: "state/0", table: "meta", key: Buffer.from("formatVersion") }
       const later = FormatVersion.encode("state", groupId, 7)
       yield* Effect.promise(() => changeAt(directory, format, () => later))
       const error = yield* Effect.flip(Effect.asVoid(StateStore).pipe(Effect.provide(layer())))
@@ -114,3 +117,5 @@ describe("StateStoreLmdb", () => {
 RaftLogStoreContract.suite("LMDB", makeStores)
 LocalStoreContract.suite("LMDB", makeStores)
 StateStoreContract.suite("LMDB", makeStores)
+StateGenerationsContract.suite("LMDB", makeStores)
+LogInstallationContract.suite("LMDB", makeStores)

@@ -11,8 +11,10 @@ import * as StateStoreMemory from "../../src/layers/StateStoreMemory.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
 import * as LocalStoreContract from "../contracts/LocalStore.ts"
+import * as LogInstallationContract from "../contracts/LogInstallation.ts"
 import * as LogOpeningContract from "../contracts/LogOpening.ts"
 import * as RaftLogStoreContract from "../contracts/RaftLogStore.ts"
+import * as StateGenerationsContract from "../contracts/StateGenerations.ts"
 import * as StateStoreContract from "../contracts/StateStore.ts"
 import type { MakeStores, StoredRecord } from "../contracts/Stores.ts"
 
@@ -45,14 +47,16 @@ function replace(disk: MemoryDisk, record: StoredRecord, bytes: Buffer | undefin
   }
 }
 
+const stores = (disk: MemoryDisk) =>
+  Layer.provideMerge(
+    StateStoreMemory.layer({ disk }),
+    LogEnvironmentMemory.layer({ disk, groupId })
+  )
+
 const makeStores: MakeStores = () => {
   const disk = new MemoryDisk()
   return {
-    open: () =>
-      Layer.mergeAll(
-        LogEnvironmentMemory.layer({ disk, groupId }),
-        StateStoreMemory.layer({ disk })
-      ),
+    open: () => stores(disk),
     flipBit: async (record, bit) => {
       const bytes = recordOf(disk, record)
       expect(bytes).toBeDefined()
@@ -67,6 +71,8 @@ LogOpeningContract.writesSuite("memory", makeStores)
 RaftLogStoreContract.suite("memory", makeStores)
 LocalStoreContract.suite("memory", makeStores)
 StateStoreContract.suite("memory", makeStores)
+StateGenerationsContract.suite("memory", makeStores)
+LogInstallationContract.suite("memory", makeStores)
 
 describe("MemoryDisk", () => {
   it.effect("a crash keeps what was flushed and a prefix of the commits after it", () => {
@@ -83,7 +89,7 @@ describe("MemoryDisk", () => {
       expect(reader.range("kv", {}).map((row) => row.key[0])).toEqual([1, 2, 3])
       disk.crash({ keptCommits: 0 })
       expect(reader.range("kv", {}).map((row) => row.key[0])).toEqual([1, 2, 3])
-    }).pipe(Effect.provide(StateStoreMemory.layer({ disk })))
+    }).pipe(Effect.provide(stores(disk)))
   })
 
   it.effect(
@@ -103,7 +109,7 @@ describe("MemoryDisk", () => {
         }
         disk.crash({ keptCommits: disk.unflushedCommits })
         expect([reader, durable].map((tables) => tables.range("kv", {}))).toEqual([[], []])
-      }).pipe(Effect.provide(StateStoreMemory.layer({ disk })))
+      }).pipe(Effect.provide(stores(disk)))
     }
   )
 
@@ -159,11 +165,6 @@ describe("MemoryDisk", () => {
       yield* persist(write)
       transact((transaction) => transaction.put("applied", Buffer.from([1]), Buffer.from([2])))
       expect(disk.journal.map(({ environment }) => environment)).toEqual(["log", "log", "state"])
-    }).pipe(
-      Effect.provide([
-        LogEnvironmentMemory.layer({ disk, groupId }),
-        StateStoreMemory.layer({ disk })
-      ])
-    )
+    }).pipe(Effect.provide(stores(disk)))
   })
 })

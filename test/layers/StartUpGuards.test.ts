@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as AppliedRecord from "../../src/domain/apply/AppliedRecord.ts"
 import type { GroupId, LogIndex, Term } from "../../src/domain/Ids.ts"
+import * as SnapshotPointer from "../../src/domain/log/SnapshotPointer.ts"
 import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
 import { tables } from "../../src/domain/state/StateTransaction.ts"
 import * as KekProviderNone from "../../src/layers/KekProviderNone.ts"
@@ -98,7 +99,7 @@ describe("a node whose state is not of its log (SPEC §17)", () => {
       const { index: applied } = appliedOf(disk)
       const compactTo = (last: number) => {
         for (let at = 1; at <= last; at++) disk.entries.delete(at)
-        const pointer = { index: index(last), term: 1 as Term }
+        const pointer = { ...SnapshotPointer.initial, index: index(last), term: 1 as Term }
         disk.meta.set("snapshotPointer", SnapshotPointerRecord.encode(groupId, pointer))
       }
       compactTo(2)
@@ -122,7 +123,7 @@ describe("a node whose state is not of its log (SPEC §17)", () => {
       const last = appliedOf(disk).index
       yield* open({ disk })
       disk.entries.delete(1)
-      const pointer = { index: index(1), term: 1 as Term }
+      const pointer = { ...SnapshotPointer.initial, index: index(1), term: 1 as Term }
       disk.meta.set("snapshotPointer", SnapshotPointerRecord.encode(groupId, pointer))
       setApplied(disk, 1)
       yield* Effect.gen(function* () {

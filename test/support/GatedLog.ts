@@ -72,7 +72,10 @@ export const gatedNode = (options: {
   return replicaKv({ nodeName: "n1" as NodeName }).pipe(
     Layer.provideMerge(Layer.mergeAll(TransportNone.layer, AdmissionAlone.layer())),
     Layer.provideMerge(
-      Layer.mergeAll(log, StateStoreMemory.layer({ disk }), FreeSpaceMemory.layer({ disk }))
+      Layer.mergeAll(
+        Layer.provideMerge(StateStoreMemory.layer({ disk }), log),
+        FreeSpaceMemory.layer({ disk })
+      )
     ),
     Layer.provide(kek()),
     Layer.provideMerge(csprng(1)),

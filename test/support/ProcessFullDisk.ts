@@ -18,10 +18,10 @@ const mapSizeBytes = 64 << 20
 const [directory, count] = [process.argv[2]!, Number(process.argv[3])]
 
 const stores = () =>
-  Layer.mergeAll(
-    LogEnvironmentLmdb.layer({ groupId, mapSizeBytes }),
-    StateStoreLmdb.layer({ groupId, mapSizeBytes })
-  ).pipe(Layer.provide(DataDirectoryLock.layer({ directory })))
+  StateStoreLmdb.layer({ groupId, mapSizeBytes }).pipe(
+    Layer.provideMerge(LogEnvironmentLmdb.layer({ groupId, mapSizeBytes })),
+    Layer.provide(DataDirectoryLock.layer({ directory }))
+  )
 
 const entryOf = (index: number, size: number): Entry => ({
   index: index as LogIndex,

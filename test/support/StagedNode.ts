@@ -83,8 +83,10 @@ export const stagedNode = ({ disk, holds, seed = 1, settings }: StagedNodeOption
     Layer.provideMerge(FreeSpaceMemory.layer({ disk })),
     Layer.provideMerge(
       Layer.mergeAll(
-        LogEnvironmentMemory.layer({ disk, groupId }),
-        StateStoreMemory.layer({ disk }),
+        Layer.provideMerge(
+          StateStoreMemory.layer({ disk }),
+          LogEnvironmentMemory.layer({ disk, groupId })
+        ),
         csprng(seed),
         NodeConfigLive.layer(settings)
       )

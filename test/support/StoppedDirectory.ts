@@ -8,6 +8,7 @@ import * as ReplicatedState from "../../src/domain/apply/ReplicatedState.ts"
 import { type DataKey, KeyEncryptionKey } from "../../src/domain/encryption/DataKey.ts"
 import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
+import type { StateGeneration } from "../../src/domain/Ids.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import * as Position from "../../src/domain/raft/Position.ts"
 import * as LmdbEnvironment from "../../src/layers/LmdbEnvironment.ts"
@@ -69,7 +70,11 @@ export const rewriteTables = <Name extends string>(
   edit: (tables: Readonly<Record<Name, LmdbEnvironment.TableDatabase>>) => void
 ) =>
   Effect.gen(function* () {
-    const { root, tables } = yield* LmdbEnvironment.acquire({ ...place, mapSizeBytes })
+    const { root, tables } = yield* LmdbEnvironment.acquire({
+      ...place,
+      generation: place.environment === "state" ? (0 as StateGeneration) : undefined,
+      mapSizeBytes
+    })
     root.transactionSync(() => edit(tables))
   }).pipe(Effect.scoped)
 
@@ -99,5 +104,5 @@ export interface RaftDek {
 
 export const environments = (directory: string) => ({
   log: join(directory, "log"),
-  state: join(directory, "state")
+  state: join(directory, "state", "0")
 })

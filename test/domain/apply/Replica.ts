@@ -1,9 +1,11 @@
 /** One replica without a log: a memory state store, and what its values and entries are made with. */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { DataKey, type KeyPurpose } from "../../../src/domain/encryption/DataKey.ts"
 import type { KeyLookup } from "../../../src/domain/encryption/Envelope.ts"
 import { ClusterId, GroupId, KeyId } from "../../../src/domain/Ids.ts"
 import { type Row, type Table, tables } from "../../../src/domain/state/StateTransaction.ts"
+import * as LogEnvironmentMemory from "../../../src/layers/LogEnvironmentMemory.ts"
 import { MemoryDisk } from "../../../src/layers/MemoryDisk.ts"
 import * as StateStoreMemory from "../../../src/layers/StateStoreMemory.ts"
 import { StateStore } from "../../../src/services/StateStore.ts"
@@ -33,7 +35,11 @@ export const allKeys = holding(storageKey, raftKey)
 /** The store over a disk of its own; `contents` is everything in it, table by table. */
 export function stateOnDisk() {
   const disk = new MemoryDisk()
-  const store = Effect.runSync(StateStore.pipe(Effect.provide(StateStoreMemory.layer({ disk }))))
+  const layer = Layer.provide(
+    StateStoreMemory.layer({ disk }),
+    LogEnvironmentMemory.layer({ disk, groupId })
+  )
+  const store = Effect.runSync(StateStore.pipe(Effect.provide(layer)))
   const contents = (): Record<Table, ReadonlyArray<Row>> => {
     const rows = tables.map((table) => [table, store.reader.range(table, {})] as const)
     return Object.fromEntries(rows) as Record<Table, ReadonlyArray<Row>>

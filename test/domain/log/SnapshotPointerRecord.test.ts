@@ -1,25 +1,31 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import { GroupId, LogIndex, Term } from "../../../src/domain/Ids.ts"
+import { GroupId, LogIndex, StateGeneration, Term } from "../../../src/domain/Ids.ts"
 import * as SnapshotPointerRecord from "../../../src/domain/log/SnapshotPointerRecord.ts"
 import { describeTotalDecoder, hex } from "../bytes/Decoding.ts"
 
 const groupId = 7 as GroupId
-// Checksum: Python's zlib.crc32(b"snapshotPointer\0" + 0007 + the 16 bytes before).
-const golden = hex("0000000000001122 0000000000000004 a68ae6e8")
+// Checksum: Python's zlib.crc32(b"snapshotPointer\0" + 0007 + the 32 bytes before).
+const golden = hex("0000000000001122 0000000000000004 0000000000000120 0000000000000003 c2d8e9a2")
 
 describe("SnapshotPointerRecord", () => {
   it("is the golden bytes", () => {
-    const position = { index: 0x1122 as LogIndex, term: 4 as Term }
-    expect(SnapshotPointerRecord.encode(groupId, position)).toEqual(golden)
+    const pointer = {
+      index: 0x1122 as LogIndex,
+      term: 4 as Term,
+      cutover: 0x120 as LogIndex,
+      generation: 3 as StateGeneration
+    }
+    expect(SnapshotPointerRecord.encode(groupId, pointer)).toEqual(golden)
   })
 
   it.prop(
     "round-trips",
-    { groupId: GroupId, index: LogIndex, term: Term },
-    ({ groupId, ...position }) => {
-      const record = SnapshotPointerRecord.encode(groupId, position)
-      expect(Result.getOrThrow(SnapshotPointerRecord.decode(groupId, record))).toEqual(position)
+    { groupId: GroupId, index: LogIndex, term: Term, generation: StateGeneration },
+    ({ groupId, ...rest }) => {
+      const pointer = { ...rest, cutover: Math.floor(rest.index / 2) as LogIndex }
+      const record = SnapshotPointerRecord.encode(groupId, pointer)
+      expect(Result.getOrThrow(SnapshotPointerRecord.decode(groupId, record))).toEqual(pointer)
     },
     { arbitrary: { runs: 100, seed: 14 } }
   )
