@@ -10,6 +10,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Registration from "../../src/domain/encryption/Registration.ts"
 import type { GroupId, LocalEpoch } from "../../src/domain/Ids.ts"
 import * as KvCommand from "../../src/domain/kv/Command.ts"
+import * as HardStateRecord from "../../src/domain/log/HardStateRecord.ts"
 import * as LocalRecord from "../../src/domain/log/LocalRecord.ts"
 import * as Payload from "../../src/domain/log/Payload.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
@@ -301,6 +302,24 @@ describe("nothing is answered before the write has returned (SPEC §9)", () => {
       expect(yield* kinds).toEqual(["membership", "noop"])
       expect((yield* Applier).position.index).toBe(2)
     }).pipe(Effect.provide(gatedNode({ disk, gate })))
+  })
+})
+
+describe("the hard state that is written with entries (SPEC §8)", () => {
+  it.effect("has the commit index as it was then, also if it was not worth a write alone", () => {
+    const disk = new MemoryDisk()
+    return Effect.gen(function* () {
+      yield* ready
+      for (let at = 0; at < 3; at++) yield* put("a", `${at}`)
+      const last = disk.journal.findLast(
+        (record) => record.environment === "log" && record.changes.entries.length > 0
+      )
+      if (last?.environment !== "log") throw new Error("nothing was written")
+      const record = last.changes.records.find(({ name }) => name === "hardState")!.record
+      const { commit } = Result.getOrThrow(HardStateRecord.decode(groupId, record))
+      // Every entry before it was applied and answered when it was proposed.
+      expect(commit).toBe(last.changes.entries[0]!.index - 1)
+    }).pipe(Effect.provide(memoryNode({ disk })))
   })
 })
 

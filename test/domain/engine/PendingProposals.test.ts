@@ -60,13 +60,41 @@ describe("pending proposals (SPEC §7)", () => {
     expect(events).toEqual(["TermLeft", "Applied"])
   })
 
-  it("are told of the stop, and of a new proposal at their index", () => {
+  it("are told of the stop", () => {
     const { appended, events, pending } = collect()
     appended(3, 2, 7n)
     appended(3, 4, 8n)
-    expect(events).toEqual(["Superseded"])
     pending.stopped("because")
-    expect(events).toEqual(["Superseded", "Stopped"])
+    expect(events).toEqual(["Stopped", "Stopped"])
     expect(pending.count).toBe(0)
+  })
+
+  it("hear nothing of a later proposal at their index: another member may commit theirs yet", () => {
+    const told: Array<string> = []
+    const pending = new PendingProposals()
+    const append = (term: number, proposalId: bigint) =>
+      pending.appended(at(3), {
+        term: ofTerm(term),
+        proposalId,
+        onEvent: ({ _tag }) => told.push(`${term} ${_tag}`)
+      })
+    append(2, 7n)
+    pending.termLeft(ofTerm(2))
+    append(4, 8n)
+    expect(told).toEqual(["2 TermLeft"])
+    const entry = { index: at(3), term: ofTerm(2), kind: "normal", data: Buffer.alloc(0) } as const
+    pending.applied(entry, 7n, noop)
+    expect(told).toEqual(["2 TermLeft", "2 Applied", "4 Superseded"])
+    expect(pending.count).toBe(0)
+  })
+
+  it("are forgotten one by one", () => {
+    const { appended, events, pending } = collect()
+    appended(3, 2, 7n)
+    appended(3, 4, 8n)
+    pending.forget(at(3))
+    expect(pending.count).toBe(1)
+    pending.stopped("because")
+    expect(events).toEqual(["Stopped"])
   })
 })
