@@ -92,6 +92,8 @@ export const freeBytesHaltMin = 8 * mebibyte
 export const frameBytesMax = entryDataBytesMax + 64 * kibibyte
 /** Bytes of a snapshot in one frame; larger pieces are cut. */
 export const snapshotFrameBytesMax = 256 * kibibyte
+/** Terms that a message may name: more elections than there will ever be. */
+export const termMax = 2 ** 48 - 1
 
 invariant(keyBytesMax <= lmdbKeyBytesMax - 64, "a key and the store's prefix fit in an LMDB key")
 invariant(keyBytesMax <= 0xffff, "a key's length fits in 2 bytes")

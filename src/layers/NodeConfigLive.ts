@@ -13,6 +13,7 @@ export const defaults: NodeSettings = {
   cutoverTimeoutMillis: 10_000,
   registrationTimeoutMillis: 5_000,
   inboxCountMax: 16_384,
+  receivedBytesMax: 64 * Limits.mebibyte,
   pendingCountMax: 65_536,
   pendingBytesMax: 64 * Limits.mebibyte,
   batchCountMax: 1_024,

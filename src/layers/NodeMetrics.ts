@@ -107,6 +107,12 @@ const raft = Effect.gen(function* () {
       () => counters.leadershipsGained
     ),
     {
+      name: "sealog_received_messages_total",
+      help: "Messages of peers by what became of them",
+      type: "counter",
+      series: seriesOf("fate", counters.receivedMessages)
+    },
+    {
       name: "sealog_candidacy_renounced",
       help: "1 for the reason why this opening will not lead any more",
       type: "gauge",

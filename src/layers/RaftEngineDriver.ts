@@ -1,107 +1,106 @@
 /**
  * The synchronous half of the engine: what each input does to the core, and who is told what.
  *
- * Everything per entry and per proposal happens here, without Effect; the loop around it is
- * `RaftEngineLive`. What must never happen: an append the guard has not admitted, a nonce used twice,
- * an answer to a proposer whose entry is not applied. Proof: `test/layers/RaftEngine.test.ts`.
+ * Everything per entry, per message and per proposal happens here, without Effect; the loop around it
+ * is `RaftEngineRound`. What must never happen: an append the guard has not admitted; an answer to a
+ * proposer whose entry is not applied; a step that a message of another member makes fail.
+ * Proof: `test/layers/RaftEngine.test.ts`, `test/simulation/ThreeNodes.test.ts`.
  */
 import * as Effect from "effect/Effect"
-import type { AppliedOutcome, RegistrationOutcome } from "../domain/apply/Outcome.ts"
+import type * as Result from "effect/Result"
+import type { AppliedOutcome } from "../domain/apply/Outcome.ts"
 import { CutoverInFlight } from "../domain/encryption/Errors.ts"
-import * as Nonce from "../domain/encryption/Nonce.ts"
-import * as RaftEnvelope from "../domain/encryption/RaftEnvelope.ts"
-import * as Registration from "../domain/encryption/Registration.ts"
 import * as SidecarState from "../domain/encryption/SidecarState.ts"
-import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
 import { AppendGuard } from "../domain/engine/AppendGuard.ts"
-import type { RenouncedReason } from "../domain/engine/Candidacy.ts"
 import {
   LeaderNotReady,
+  MembershipChangeRefused,
+  MembershipOutcomeUnknown,
   NodeStopped,
   NotLeader,
-  TooManyProposals
+  TooManyProposals,
+  TransferFailed
 } from "../domain/engine/Errors.ts"
 import { Leadership } from "../domain/engine/Leadership.ts"
-import { PendingProposals } from "../domain/engine/PendingProposals.ts"
-import type { KeyId, LocalEpoch, LogIndex, ProposalId, WriterId } from "../domain/Ids.ts"
+import { PendingProposals, type ProposalEvent } from "../domain/engine/PendingProposals.ts"
+import { PendingReads } from "../domain/engine/PendingReads.ts"
+import { PendingTransfer } from "../domain/engine/PendingTransfer.ts"
+import { ReceivedMessages } from "../domain/engine/ReceivedMessages.ts"
+import type { LogIndex, MemberId, ProposalId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
-import * as Members from "../domain/members/Members.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import * as Membership from "../domain/raft/Membership.ts"
+import * as MembershipChange from "../domain/raft/MembershipChange.ts"
+import type { Message } from "../domain/raft/Message.ts"
 import * as Position from "../domain/raft/Position.ts"
-import type { Raft } from "../domain/raft/Raft.ts"
+import type { Rejected } from "../domain/raft/Proposing.ts"
 import type { Ready } from "../domain/raft/Ready.ts"
-import type { Applier } from "../services/Applier.ts"
-import type { Keystore } from "../services/Keystore.ts"
-import type { Opening } from "../services/Opening.ts"
+import type { NodeSettings } from "../services/NodeConfig.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
-import type { Intake, Proposal, ProposeRejection, ReadRejection } from "../services/RaftEngine.ts"
-import type { Telemetry } from "../services/Telemetry.ts"
+import type {
+  ChangeMembershipFailure,
+  Intake,
+  MembershipApplied,
+  Proposal,
+  ProposeRejection
+} from "../services/RaftEngine.ts"
+import type {
+  AppendResume,
+  ChangeResume,
+  Input,
+  SealingResume,
+  TransferResume
+} from "./RaftEngineInput.ts"
+import { type Parts as MembersParts, RaftEngineMembers } from "./RaftEngineMembers.ts"
+import { RaftEngineWriter, type Parts as WriterParts } from "./RaftEngineWriter.ts"
 
-type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
-
-type SealingRejection = NotLeader | NodeStopped | TooManyProposals
-
-/** What the driver's inbox carries. */
-export type Input =
-  | { readonly _tag: "Tick" }
-  | {
-      readonly _tag: "Propose"
-      readonly proposal: Proposal
-      readonly resume: Resume<Position.Position, ProposeRejection>
-    }
-  | { readonly _tag: "Read"; readonly resume: Resume<LogIndex, ReadRejection> }
-  | { readonly _tag: "AwaitSealing"; readonly resume: Resume<void, SealingRejection> }
-
-export interface Parts {
-  readonly raft: Raft
-  readonly applier: Applier["Service"]
-  readonly opening: Opening["Service"]
-  readonly keystore: Keystore["Service"]
+export interface Parts extends Omit<WriterParts, "leadership">, MembersParts {
   readonly barrier: QuiescenceBarrier["Service"]
-  readonly telemetry: Telemetry["Service"]
+  readonly settings: Pick<
+    NodeSettings,
+    "electionTicks" | "inboxCountMax" | "readTimeoutMillis" | "receivedBytesMax" | "tickMillis"
+  >
   /** Random: the ids of another opening are different ones. */
   readonly firstProposalId: ProposalId
-}
-
-interface WaitingRead {
-  readonly index: LogIndex
-  readonly resumes: ReadonlyArray<Resume<LogIndex, ReadRejection>>
+  readonly firstReadId: bigint
 }
 
 export class RaftEngineDriver {
   readonly guard: AppendGuard
   readonly leadership = new Leadership()
+  readonly writer: RaftEngineWriter
+  readonly members: RaftEngineMembers
+  readonly received: ReceivedMessages
   private readonly parts: Parts
   private readonly pending = new PendingProposals()
+  private readonly reads: PendingReads
+  private readonly transfer = new PendingTransfer()
   /** Appended in this round, not durable yet. */
   private appended: Array<{ readonly position: Position.Position; readonly resume: AppendResume }> =
     []
-  private askedReads: Array<Resume<LogIndex, ReadRejection>> = []
-  private readonly confirmingReads = new Map<bigint, WaitingRead["resumes"]>()
-  private waitingReads: Array<WaitingRead> = []
-  private awaitingSealing: Array<Resume<void, SealingRejection>> = []
+  private awaitingSealing: Array<SealingResume> = []
+  /** Of whom what was refused, so that it is told once. */
+  private readonly toldProblems = new Set<string>()
   private nextProposalId: ProposalId
-  private nextReadId = 1n
-  /** Counts the seals of this opening, over all keys (SPEC §6). */
-  private writeCount = 0
-  private renounced: RenouncedReason | undefined = undefined
   private phase: 0 | 1 | 2
   private stopReason: string | undefined = undefined
 
   constructor(parts: Parts) {
+    const { applier, settings } = parts
     this.parts = parts
+    this.writer = new RaftEngineWriter({ ...parts, leadership: this.leadership })
+    this.members = new RaftEngineMembers(parts)
     this.nextProposalId = parts.firstProposalId
-    this.phase = SidecarState.phase(parts.applier.sidecar)
-    this.guard = new AppendGuard({
-      isCutOver: parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
+    this.phase = SidecarState.phase(applier.sidecar)
+    this.guard = new AppendGuard({ isCutOver: applier.sidecar.raftEnvelopeCutoverIndex !== 0 })
+    this.received = new ReceivedMessages({ bytesMax: settings.receivedBytesMax })
+    this.reads = new PendingReads({
+      firstRequestId: parts.firstReadId,
+      countMax: settings.inboxCountMax,
+      confirmTicksMax: settings.electionTicks,
+      applyTicksMax: 1 + Math.ceil(settings.readTimeoutMillis / settings.tickMillis)
     })
-  }
-
-  /** Why this opening will not lead any more; `undefined` while it may. */
-  get candidacyRenounced(): RenouncedReason | undefined {
-    return this.renounced
   }
 
   get isStopped(): boolean {
@@ -112,9 +111,7 @@ export class RaftEngineDriver {
     if (this.stopReason !== undefined) {
       return { _tag: "Shut", reason: new NodeStopped({ reason: this.stopReason }) }
     }
-    if (!this.leadership.isLeader) {
-      return { _tag: "Shut", reason: new NotLeader({ leader: this.leadership.leader }) }
-    }
+    if (!this.leadership.isLeader) return { _tag: "Shut", reason: this.notLeader() }
     if (!this.leadership.isReady) {
       return { _tag: "Shut", reason: new LeaderNotReady({ awaits: "noop" }) }
     }
@@ -124,12 +121,21 @@ export class RaftEngineDriver {
   accept(input: Input): void {
     switch (input._tag) {
       case "Tick":
-        return this.parts.raft.tick()
+        return this.tick()
+      case "Receive":
+        return this.receive(input.message)
+      case "Unreachable":
+        return this.parts.raft.reportUnreachable(input.peer)
+      case "SnapshotEnded":
+        return this.parts.raft.reportSnapshot(input.peer, input.outcome)
       case "Propose":
         return this.propose(input.proposal, input.resume)
+      case "ChangeMembership":
+        return this.changeMembership(input.change, input.resume)
+      case "Transfer":
+        return this.transferLeadership(input.to, input.resume)
       case "Read":
-        this.askedReads.push(input.resume)
-        return
+        return this.reads.ask((answer) => input.resume(Effect.fromResult(answer)))
       case "AwaitSealing":
         this.awaitingSealing.push(input.resume)
         return
@@ -139,7 +145,7 @@ export class RaftEngineDriver {
   /** All inputs of a round were accepted: reads of one round share one read index. */
   accepted(): void {
     this.observe()
-    if (this.askedReads.length > 0) this.askReadIndex()
+    if (this.reads.isAsked) this.askReadIndex()
     if (this.awaitingSealing.length > 0) this.releaseSealing()
   }
 
@@ -149,11 +155,7 @@ export class RaftEngineDriver {
     const appended = this.appended
     this.appended = []
     for (const { position, resume } of appended) resume(Effect.succeed(position))
-    for (const { index, requestId } of ready.readStates) {
-      const resumes = this.confirmingReads.get(requestId)
-      this.confirmingReads.delete(requestId)
-      if (resumes !== undefined) this.waitingReads.push({ index, resumes })
-    }
+    for (const { index, requestId } of ready.readStates) this.reads.confirmed(requestId, index)
   }
 
   /** One entry has been applied, durably or not: the log is what makes it durable. */
@@ -161,52 +163,19 @@ export class RaftEngineDriver {
     const isCutOver = this.parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
     this.guard.applied(entry.index, { isCutOver })
     if (entry.kind === "noop") this.leadership.noopApplied(entry.term)
-    if (outcome._tag === "Registration") this.registrationApplied(entry, outcome.outcome)
-    if (outcome._tag === "Membership") {
-      const change = Members.effective(entry.data, outcome.outcome)
-      if (change !== undefined) this.parts.raft.applyMembershipChange(change)
-    }
+    if (outcome._tag === "Registration") this.writer.registrationApplied(entry, outcome.outcome)
+    if (outcome._tag === "Membership") this.members.applied(entry, outcome.outcome)
     const id = entry.kind === "normal" ? ProposalEnvelope.proposalIdOf(entry.data) : undefined
     this.pending.applied(entry, id, outcome)
   }
 
   /** A round is over: what it has changed is told to those who wait. */
   finished(): void {
-    this.campaignIfAlone()
+    this.members.settle()
     this.observe()
     this.reportPhase()
     if (this.awaitingSealing.length > 0) this.releaseSealing()
-    const applied = this.parts.applier.position.index
-    const released = this.waitingReads.filter(({ index }) => index <= applied)
-    if (released.length === 0) return
-    this.waitingReads = this.waitingReads.filter(({ index }) => index > applied)
-    for (const { index, resumes } of released) {
-      for (const resume of resumes) resume(Effect.succeed(index))
-    }
-  }
-
-  /** The active raft DEK, if this leader has yet to register for it and has not begun to. */
-  keyToRegister(): KeyId | undefined {
-    const keyId = this.parts.applier.sidecar.active.raft
-    if (keyId === 0 || this.writer() !== undefined) return undefined
-    return this.leadership.startsRegistration(keyId) ? keyId : undefined
-  }
-
-  /** Appends the registration of this opening (SPEC §6); plaintext by kind, passes the barrier. */
-  register(keyId: KeyId, epoch: LocalEpoch): void {
-    const { incarnation, nodeName, openingId } = this.parts.opening
-    const data = Registration.encode({ keyId, nodeName, incarnation, epoch, openingId })
-    const proposed = this.parts.raft.propose([{ kind: "registration", data }])
-    if (proposed._tag !== "Appended") this.leadership.registrationRefused()
-  }
-
-  /** This node can never seal in this opening, so it must not lead: it follows (SPEC §6). */
-  cannotRegister(reason: RenouncedReason): void {
-    this.parts.raft.renounceCandidacy()
-    if (this.renounced === undefined) {
-      this.parts.telemetry.report({ _tag: "CandidacyRenounced", reason })
-    }
-    this.renounced ??= reason
+    this.reads.applied(this.parts.applier.position.index)
   }
 
   /** Nothing is applied or answered any more; everybody who waits is told. */
@@ -217,36 +186,42 @@ export class RaftEngineDriver {
     this.appended = []
     this.awaitingSealing = []
     // Each proposer is told once: by its rejection if it was not durable yet, else by an event.
-    for (const { position } of appended) this.pending.forget(position.index)
+    for (const { position } of appended) this.pending.forget(position)
     this.pending.stopped(reason)
     for (const { resume } of appended) resume(stopped)
-    this.failReads(stopped)
+    this.reads.stopped(reason)
+    this.transfer.stopped(reason)
     for (const resume of awaitingSealing) resume(stopped)
   }
 
   /** An input that came after the stop. */
   refuse(input: Input): void {
     const stopped = Effect.fail(new NodeStopped({ reason: this.stopReason ?? "shut down" }))
-    if (input._tag !== "Tick") input.resume(stopped)
+    if ("resume" in input) input.resume(stopped)
   }
 
-  /** Nobody else's vote is needed, so nothing is waited for. */
-  campaignIfAlone(): void {
-    const { id, membership, role } = this.parts.raft.status()
-    if (role === "Follower" && Membership.isAlone(membership, id)) this.parts.raft.campaign()
+  private tick(): void {
+    this.parts.raft.tick()
+    this.reads.tick()
+    this.transfer.tick()
   }
 
-  /** A registration of this term is this leader's own; refused, its disk is an old or cloned one. */
-  private registrationApplied({ term }: Entry, outcome: RegistrationOutcome): void {
-    const { isLeader, term: ownTerm } = this.leadership
-    if (!isLeader || ownTerm !== term) return
-    if (outcome._tag === "LocalEpochRollback" || outcome._tag === "WriterIdsExhausted") {
-      return this.cannotRegister(outcome._tag)
+  /** What a member says is believed only as far as a correct member could have said it. */
+  private receive(message: Message): void {
+    this.received.taken(message)
+    const { counters, report } = this.parts.telemetry
+    const problem = this.parts.raft.problemOf(message)
+    if (problem === undefined) {
+      const stepped = this.parts.raft.step(message)
+      counters.receivedMessages[stepped] += 1
+      return
     }
-    const writer = this.writer()
-    if (writer === undefined) return
-    const keyId = this.parts.applier.sidecar.active.raft
-    this.parts.telemetry.report({ _tag: "Registered", keyId, localEpoch: writer.localEpoch })
+    counters.receivedMessages.implausible += 1
+    const { _tag: kind, from: peer } = message
+    const told = `${peer} ${problem}`
+    if (this.toldProblems.has(told) || this.toldProblems.size >= toldProblemsMax) return
+    this.toldProblems.add(told)
+    report({ _tag: "MessageImplausible", peer, kind, problem })
   }
 
   private reportPhase(): void {
@@ -266,87 +241,80 @@ export class RaftEngineDriver {
     const { body } = proposal
     const data = (position: Position.Position) =>
       proposal.toBeSealed
-        ? this.sealed({ proposalId, body }, position)
+        ? this.writer.sealed({ proposalId, body }, position)
         : ProposalEnvelope.encode({ proposalId, body })
     const proposed = this.parts.raft.propose([{ kind: "normal", data }])
-    switch (proposed._tag) {
-      case "Appended": {
-        const { from: index, term } = proposed
-        invariant(term === proposal.term, "a proposal is appended in the term it was admitted in")
-        this.parts.telemetry.counters.entriesAppended += 1
-        this.pending.appended(index, { term, proposalId, onEvent: proposal.onEvent })
-        if (!proposal.toBeSealed) this.guard.proposed(index, proposal.body)
-        this.appended.push({ position: { term, index }, resume })
-        return
-      }
-      case "UncommittedTooLarge":
-        return resume(
-          Effect.fail(
-            new TooManyProposals({
-              pendingCount: this.pending.count,
-              pendingBytes: proposed.uncommittedBytes
-            })
-          )
-        )
-      default:
-        return resume(Effect.fail(new NotLeader({ leader: this.leadership.leader })))
-    }
+    if (proposed._tag !== "Appended") return resume(Effect.fail(this.refusalOf(proposed)))
+    const { from: index, term } = proposed
+    invariant(term === proposal.term, "a proposal is appended in the term it was admitted in")
+    this.parts.telemetry.counters.entriesAppended += 1
+    this.pending.appended(index, { term, proposalId, onEvent: proposal.onEvent })
+    if (!proposal.toBeSealed) this.guard.proposed(index, proposal.body)
+    this.appended.push({ position: { term, index }, resume })
   }
 
   /** Why this proposal is not to be appended, in the order of SPEC §9, §10, §13. */
   private rejectionOf({ term, toBeSealed }: Proposal): ProposeRejection | undefined {
     const intake = this.intake()
     if (intake._tag === "Shut") return intake.reason
-    if (intake.term !== term) return new NotLeader({ leader: this.leadership.leader })
+    if (intake.term !== term) return this.notLeader()
     if (!this.guard.admits({ toBeSealed })) return new CutoverInFlight({})
-    if (toBeSealed && this.writer() === undefined) {
+    if (toBeSealed && !this.writer.isRegistered) {
       return new LeaderNotReady({ awaits: "registration" })
     }
     return undefined
   }
 
-  /** The body is sealed into the buffer of its entry. */
-  private sealed(
-    { body, proposalId }: ProposalEnvelope.ProposalEnvelope,
-    { index, term }: Position.Position
-  ): Uint8Array {
-    const writer = this.writer()
-    invariant(writer !== undefined, "nothing is sealed before the registration is applied")
-    const key = this.parts.keystore.get(this.parts.applier.sidecar.active.raft)
-    invariant(key !== undefined, "a leader that seals holds the active raft DEK")
-    this.writeCount += 1
-    const nonce = Nonce.raft({ ...writer, writeCount: this.writeCount })
-    const { groupId } = this.parts.opening
-    const { counters } = this.parts.telemetry
-    counters.nonceWriteCount = this.writeCount
-    counters.seals.raft += 1
-    const data = ProposalEnvelope.allocate(proposalId, body.length + RaftEnvelope.overheadBytes)
-    RaftEnvelope.sealInto(
-      data,
-      ProposalEnvelope.headerBytes,
-      { key, nonce, groupId, term, index },
-      body
-    )
-    return data
+  /** A leader that hands over, or was removed, takes nothing in: soon there is another to be asked. */
+  private refusalOf(rejected: Rejected): NotLeader | TooManyProposals {
+    if (rejected._tag !== "UncommittedTooLarge") return this.notLeader()
+    const { uncommittedBytes: pendingBytes } = rejected
+    return new TooManyProposals({ pendingCount: this.pending.count, pendingBytes })
   }
 
-  /** This opening as a writer of the active raft DEK, once its registration is applied. */
-  private writer(): { readonly writerId: WriterId; readonly localEpoch: LocalEpoch } | undefined {
-    const { applier, opening } = this.parts
-    const keyId = applier.sidecar.active.raft
-    const epoch = opening.currentEpoch(keyId)
-    if (keyId === 0 || epoch === undefined) return undefined
-    const writerId = WriterRegistry.writerIdOf(applier.registry, opening)
-    if (writerId === undefined) return undefined
-    const row = WriterRegistry.rowOf(applier.registry, { keyId, writerId })
-    const isRegistered = row?.lastEpoch === epoch && row.openingId === opening.openingId
-    return isRegistered ? { writerId, localEpoch: epoch } : undefined
+  /** Names the leader if it is another member: nobody is sent back to where it comes from. */
+  private notLeader(): NotLeader {
+    const { isLeader, leader } = this.leadership
+    return new NotLeader({ leader: isLeader ? undefined : leader })
+  }
+
+  /** Appends the change; its asker is answered when it is applied, or when this term is left. */
+  private changeMembership(change: MembershipChange.MembershipChange, resume: ChangeResume): void {
+    const intake = this.intake()
+    if (intake._tag === "Shut") return resume(Effect.fail(intake.reason))
+    const data = MembershipChange.encode(change)
+    const proposed = this.parts.raft.propose([{ kind: "membership", data }])
+    if (proposed._tag === "MembershipChangeRefused") {
+      return resume(Effect.fail(new MembershipChangeRefused({ reason: proposed.reason })))
+    }
+    if (proposed._tag !== "Appended") return resume(Effect.fail(this.refusalOf(proposed)))
+    const { from: index, term } = proposed
+    const onEvent = (event: ProposalEvent) => resume(membershipAnswer(index, event))
+    this.pending.appended(index, { term, proposalId: undefined, onEvent })
+  }
+
+  private transferLeadership(to: MemberId, resume: TransferResume): void {
+    const { raft, settings } = this.parts
+    const failed = (reason: TransferFailed["reason"]) =>
+      resume(Effect.fail(new TransferFailed({ to, reason })))
+    const { id, membership, role } = raft.status()
+    if (role !== "Leader") return resume(Effect.fail(this.notLeader()))
+    if (to === id) return resume(Effect.void)
+    if (!Membership.isVoter(membership, to)) return failed("notAVoter")
+    if (this.transfer.isPending) return failed("inProgress")
+    const answer = (result: Result.Result<void, TransferFailed | NodeStopped>) =>
+      resume(Effect.fromResult(result))
+    this.transfer.begin(to, { ticksMax: settings.electionTicks, answer })
+    raft.transferLeadership(to)
   }
 
   private observe(): void {
-    const { leader, role, term } = this.parts.raft.status()
+    const { leader, role, term } = this.parts.raft.standing()
+    const before = { leader: this.leadership.leader, term: this.leadership.term }
     const wasLeader = this.leadership.isLeader
     const left = this.leadership.observe({ term, isLeader: role === "Leader", leader })
+    if (leader !== before.leader || term !== before.term) this.reads.leaderChanged()
+    if (role !== "Leader") this.transfer.leaderIs(leader)
     if (left !== undefined) {
       this.parts.telemetry.report({ _tag: "LeadershipLost", term: left, leader })
     }
@@ -359,42 +327,51 @@ export class RaftEngineDriver {
     // Also if it steps down within the term: it never leads that one again.
     this.parts.barrier.enterTerm(Position.nextTerm(left))
     this.pending.termLeft(left)
-    const notLeader = Effect.fail(new NotLeader({ leader }))
-    this.failReads(notLeader)
+    const notLeader = Effect.fail(this.notLeader())
     for (const resume of this.awaitingSealing) resume(notLeader)
     this.awaitingSealing = []
   }
 
-  /** Before the noop is applied even a lone voter's commit index may be an old one. */
+  /**
+   * A leader's own reads wait for its noop: before it, even a lone voter's commit index may be an old
+   * one. Anybody else asks the leader, which sees to the same.
+   */
   private askReadIndex(): void {
-    const resumes = this.askedReads
-    this.askedReads = []
     const intake = this.intake()
-    const requestId = this.nextReadId++
-    if (intake._tag === "Open" && this.parts.raft.readIndex(requestId)) {
-      this.confirmingReads.set(requestId, resumes)
-      return
-    }
-    const reason = intake._tag === "Shut" ? intake.reason : new NotLeader({ leader: undefined })
-    for (const resume of resumes) resume(Effect.fail(reason))
-  }
-
-  private failReads(failed: Effect.Effect<never, NotLeader | NodeStopped>): void {
-    const waiting = [...this.confirmingReads.values(), ...this.waitingReads.map((r) => r.resumes)]
-    this.confirmingReads.clear()
-    this.waitingReads = []
-    for (const resume of [...waiting.flat(), ...this.askedReads]) resume(failed)
-    this.askedReads = []
+    const isRefused = intake._tag === "Shut" && intake.reason._tag !== "NotLeader"
+    if (isRefused) this.reads.refuse(intake.reason)
+    else this.reads.request((requestId) => this.parts.raft.readIndex(requestId))
   }
 
   private releaseSealing(): void {
     const intake = this.intake()
     const isShut = intake._tag === "Shut" && intake.reason._tag !== "LeaderNotReady"
-    if (!isShut && this.writer() === undefined) return
+    if (!isShut && !this.writer.isRegistered) return
     const answer = isShut ? Effect.fail(intake.reason as NotLeader | NodeStopped) : Effect.void
     for (const resume of this.awaitingSealing) resume(answer)
     this.awaitingSealing = []
   }
 }
 
-type AppendResume = Resume<Position.Position, ProposeRejection>
+/** Lines about messages that make no sense; whoever sends more of them has been heard of. */
+const toldProblemsMax = 64
+
+/** What the asker of a change is told by the first event: the first one ends its wait. */
+function membershipAnswer(
+  index: LogIndex,
+  event: ProposalEvent
+): Effect.Effect<MembershipApplied, ChangeMembershipFailure> {
+  switch (event._tag) {
+    case "Applied":
+      invariant(event.outcome._tag === "Membership", "a change has the outcome of one")
+      return event.outcome.outcome._tag === "Refused"
+        ? Effect.fail(new MembershipChangeRefused({ reason: event.outcome.outcome.reason }))
+        : Effect.succeed({ index, configuration: event.outcome.outcome.configuration })
+    case "TermLeft":
+      return Effect.fail(new MembershipOutcomeUnknown({ index }))
+    case "Superseded":
+      return Effect.fail(new NotLeader({ leader: undefined }))
+    case "Stopped":
+      return Effect.fail(new NodeStopped({ reason: event.reason }))
+  }
+}

@@ -1,31 +1,27 @@
 /**
- * The engine's loop: one fibre, one bounded inbox, **persist → send → apply → answer** (SPEC §9–§13).
- * What an earlier round has persisted is applied while this one's entries are being written.
+ * The engine: one fibre that loops over the rounds of `RaftEngineRound`, one bounded inbox, and how it
+ * begins and ends (SPEC §9–§13).
  *
- * Everything that takes time, waits or may fail in the world is here; what is decided is in
- * `RaftEngineDriver`. What must never happen: a message or an answer before the write that makes it
- * true; a step past a failure. No promise, timer, clock or randomness but through a service, so that
- * a simulated scheduler can run it. Proof: `test/layers/RaftEngine.test.ts`, `test/simulation/`.
+ * Everything that takes time, waits or may fail in the world is here and in the round; what is decided
+ * is in `RaftEngineDriver`. What must never happen: somebody who waits and is told nothing. No promise,
+ * timer, clock or randomness but through a service, so that a simulated scheduler can run it.
+ * Proof: `test/layers/RaftEngine.test.ts`, `test/simulation/`.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
-import { EncryptionApplyFailed } from "../domain/encryption/Errors.ts"
 import * as SidecarState from "../domain/encryption/SidecarState.ts"
 import { TooManyProposals } from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
-import { invariant } from "../domain/Invariant.ts"
 import * as Limits from "../domain/Limits.ts"
-import type { Entry } from "../domain/raft/Entry.ts"
+import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
 import * as Position from "../domain/raft/Position.ts"
 import * as Raft from "../domain/raft/Raft.ts"
-import type { Ready } from "../domain/raft/Ready.ts"
-import { SlowWrites } from "../domain/telemetry/SlowWrites.ts"
+import type { Counters } from "../domain/telemetry/Counters.ts"
 import { version } from "../domain/Version.ts"
 import { Applier } from "../services/Applier.ts"
 import { Csprng } from "../services/Csprng.ts"
@@ -34,23 +30,33 @@ import { Keystore } from "../services/Keystore.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
-import { type ProposeRejection, RaftEngine } from "../services/RaftEngine.ts"
-import { type LogWrite, RaftLogStore } from "../services/RaftLogStore.ts"
+import {
+  type ChangeMembershipFailure,
+  type MembershipApplied,
+  type ProposeRejection,
+  RaftEngine,
+  type TransferFailure
+} from "../services/RaftEngine.ts"
+import { RaftLogStore } from "../services/RaftLogStore.ts"
 import { StateStore } from "../services/StateStore.ts"
 import { Telemetry } from "../services/Telemetry.ts"
-import { Transport } from "../services/Transport.ts"
-import { type Input, RaftEngineDriver } from "./RaftEngineDriver.ts"
+import { type Receiver, Transport } from "../services/Transport.ts"
+import { RaftEngineDriver } from "./RaftEngineDriver.ts"
+import type { Input, Question } from "./RaftEngineInput.ts"
+import { makeRound } from "./RaftEngineRound.ts"
 import { attempt } from "./SynchronousFailure.ts"
 
 const scanBytesMax = Limits.mebibyte
 
 const make = Effect.gen(function* () {
   const { tickMillis, inboxCountMax } = yield* NodeConfig
-  const { depths, report } = yield* Telemetry
+  const { counters, depths, report } = yield* Telemetry
   const inbox = yield* Queue.dropping<Input>(inboxCountMax)
+  const transport = yield* Transport
   const failure = yield* Deferred.make<never, EngineFailure>()
   const raft = yield* makeCore
   const driver = yield* makeDriver(raft)
+  transport.attach(makeReceiver({ driver, inbox, counters }))
   depths.inboxCount = () => Queue.sizeUnsafe(inbox)
   yield* reportOpened(raft)
 
@@ -62,8 +68,10 @@ const make = Effect.gen(function* () {
       for (const input of yield* Queue.clear(inbox)) driver.refuse(input)
       if (!isShutDown) yield* Deferred.failCause(failure, exit.cause)
     })
-  driver.campaignIfAlone()
-  const round = yield* makeRound({ raft, driver, inbox })
+  driver.members.begin()
+  const sendSnapshot = ({ to: peer }: InstallSnapshot) =>
+    Queue.offerUnsafe(inbox, { _tag: "SnapshotEnded", peer, outcome: "failed" })
+  const round = yield* makeRound({ raft, driver, inbox, sendSnapshot })
   const { failed: stateFailed } = yield* StateStore
   const loop = Effect.raceFirst(Effect.forever(round), stateFailed)
   yield* Effect.forkScoped(Effect.exit(Effect.onExit(loop, onExit)))
@@ -72,7 +80,7 @@ const make = Effect.gen(function* () {
 
   /** Waits for the driver's answer, which comes in any case once the input is in the inbox. */
   const ask = <A, E>(
-    input: (resume: (answer: Effect.Effect<A, E | TooManyProposals>) => void) => Input
+    input: (resume: (answer: Effect.Effect<A, E | TooManyProposals>) => void) => Question
   ) =>
     Effect.callback<A, E | TooManyProposals>((resume) => {
       const asked = input(resume)
@@ -86,13 +94,43 @@ const make = Effect.gen(function* () {
     propose: (proposal) =>
       ask<Position.Position, ProposeRejection>((resume) => ({ _tag: "Propose", proposal, resume })),
     readIndex: ask((resume) => ({ _tag: "Read", resume })),
+    changeMembership: (change) =>
+      ask<MembershipApplied, ChangeMembershipFailure>((resume) => ({
+        _tag: "ChangeMembership",
+        change,
+        resume
+      })),
+    transferLeadership: (to) =>
+      ask<void, TransferFailure>((resume) => ({ _tag: "Transfer", to, resume })),
     sealingReady: ask((resume) => ({ _tag: "AwaitSealing", resume })),
     markerCounts: () => driver.guard.markerCounts,
     status: () => raft.status(),
-    candidacyRenounced: () => driver.candidacyRenounced,
+    isRemoved: () => driver.members.isRemoved,
+    candidacyRenounced: () => driver.writer.renounced,
     stopped: Deferred.await(failure)
   })
 })
+
+/** What peers send waits in the inbox, as far as there is room. */
+const makeReceiver = (parts: {
+  readonly driver: RaftEngineDriver
+  readonly inbox: Queue.Queue<Input>
+  readonly counters: Counters
+}): Receiver => {
+  const { counters, driver, inbox } = parts
+  const isTaken = (message: Message) => {
+    if (!driver.received.admit(message)) return false
+    if (Queue.offerUnsafe(inbox, { _tag: "Receive", message })) return true
+    driver.received.taken(message)
+    return false
+  }
+  return {
+    message: (message) => {
+      if (!driver.isStopped && !isTaken(message)) counters.receivedMessages.dropped += 1
+    },
+    unreachable: (peer) => void Queue.offerUnsafe(inbox, { _tag: "Unreachable", peer })
+  }
+}
 
 /** Every guard of the node has passed. */
 const reportOpened = Effect.fnUntraced(function* (raft: Raft.Raft) {
@@ -154,6 +192,7 @@ const makeCore = Effect.gen(function* () {
 
 const makeDriver = Effect.fnUntraced(function* (raft: Raft.Raft) {
   const applier = yield* Applier
+  const csprng = yield* Csprng
   const { reader } = yield* RaftLogStore
   const driver = new RaftEngineDriver({
     raft,
@@ -162,7 +201,10 @@ const makeDriver = Effect.fnUntraced(function* (raft: Raft.Raft) {
     keystore: yield* Keystore,
     barrier: yield* QuiescenceBarrier,
     telemetry: yield* Telemetry,
-    firstProposalId: (yield* Csprng).bytes(8).readBigUInt64BE()
+    transport: yield* Transport,
+    settings: yield* NodeConfig,
+    firstProposalId: csprng.bytes(8).readBigUInt64BE(),
+    firstReadId: csprng.bytes(8).readBigUInt64BE()
   })
   yield* attempt(() => findMarkers(driver, reader, applier.position.index))
   return driver
@@ -182,126 +224,6 @@ function findMarkers(
     from = Position.plus(from, entries.length)
   }
 }
-
-/** What one round works on. */
-interface Machinery {
-  readonly raft: Raft.Raft
-  readonly driver: RaftEngineDriver
-  readonly inbox: Queue.Queue<Input>
-}
-
-/** One turn of the loop: the inputs that are there, then at most one Ready. */
-const makeRound = Effect.fnUntraced(function* ({ driver, inbox, raft }: Machinery) {
-  const opening = yield* Opening
-  const store = yield* RaftLogStore
-  const transport = yield* Transport
-  const apply = yield* makeApply(driver)
-  const write = yield* makeWrite
-
-  let hardState = yield* attempt(store.hardState)
-  /** A commit index alone is not worth a sync: it travels with the next write. */
-  const persist = (ready: Ready) => {
-    hardState = ready.hardState ?? hardState
-    return write({ entries: ready.entries, hardState })
-  }
-  return Effect.gen(function* () {
-    const inputs = yield* raft.hasReady() ? Queue.clear(inbox) : Queue.takeAll(inbox)
-    yield* attempt(() => {
-      for (const input of inputs) driver.accept(input)
-      driver.accepted()
-    })
-    if (!raft.hasReady()) return
-    const ready = yield* attempt(() => raft.ready())
-    invariant(ready.snapshot === undefined, "nobody sends a lone voter a snapshot (SPEC §16)")
-    const { durable, rest } = split(ready)
-    yield* ready.mustSync ? together(persist(ready), apply(durable)) : apply(durable)
-    driver.persisted(ready)
-    transport.send(ready.messages)
-    yield* apply(rest)
-    yield* attempt(() => {
-      raft.advance(ready)
-      driver.finished()
-    })
-    const keyId = driver.keyToRegister()
-    if (keyId === undefined) return
-    yield* Effect.matchEffect(opening.epochFor(keyId), {
-      onSuccess: (epoch) => attempt(() => driver.register(keyId, epoch)),
-      onFailure: (error) =>
-        error._tag === "LocalEpochExhausted"
-          ? Effect.sync(() => driver.cannotRegister(error._tag))
-          : Effect.fail(error)
-    })
-  })
-})
-
-/**
- * The committed entries that an earlier round has made durable, and those that this one is to: an
- * entry is applied only when it is durable in this node's own log (SPEC §11).
- */
-function split({ committedEntries, entries }: Ready) {
-  const firstWritten = entries[0]?.index ?? Number.POSITIVE_INFINITY
-  const at = committedEntries.findIndex(({ index }) => index >= firstWritten)
-  if (at < 0) return { durable: committedEntries, rest: [] }
-  return { durable: committedEntries.slice(0, at), rest: committedEntries.slice(at) }
-}
-
-/** The write begins at the end of the turn; what is applied meanwhile costs no time of its own. */
-const together = <E, F>(writing: Effect.Effect<void, E>, applying: Effect.Effect<void, F>) =>
-  Effect.all([writing, Effect.andThen(Effect.yieldNow, applying)], {
-    concurrency: "unbounded",
-    discard: true
-  })
-
-/** A durable write of the log, timed. */
-const makeWrite = Effect.gen(function* () {
-  const clock = yield* Clock.Clock
-  const store = yield* RaftLogStore
-  const { counters, report } = yield* Telemetry
-  const slow = new SlowWrites()
-  const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-  return (write: LogWrite) =>
-    Effect.suspend(() => {
-      const startedAt = nowMillis()
-      return Effect.map(store.persist(write), () => {
-        const endedAt = nowMillis()
-        const millis = endedAt - startedAt
-        counters.logSyncSeconds.record(millis / 1_000)
-        const unreportedCount = slow.toReport({ endedAt, millis })
-        if (unreportedCount === undefined) return
-        report({ _tag: "LogSyncSlow", millis, entryCount: write.entries.length, unreportedCount })
-      })
-    })
-})
-
-/** Applies committed entries in order, and answers each before the next run (SPEC §11). */
-const makeApply = Effect.fnUntraced(function* (driver: RaftEngineDriver) {
-  const applier = yield* Applier
-  const clock = yield* Clock.Clock
-  const keystore = yield* Keystore
-  const { groupId } = yield* Opening
-  const { room } = yield* StateStore
-  const { counters } = yield* Telemetry
-
-  return Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
-    let rest = entries
-    while (rest.length > 0) {
-      yield* room
-      const startedAt = clock.monotonicTimeNanosUnsafe()
-      const run = yield* attempt(() => applier.apply(rest))
-      const nanos = Number(clock.monotonicTimeNanosUnsafe() - startedAt)
-      if (run.outcomes.length > 0) counters.applySeconds.record(nanos / 1e9)
-      for (const [offset, outcome] of run.outcomes.entries()) driver.answer(rest[offset]!, outcome)
-      if (run.failure !== undefined) return yield* Effect.fail(run.failure)
-      rest = rest.slice(run.outcomes.length)
-      if (run.missingKeys.length === 0) continue
-      const { index, term } = rest[0]!
-      yield* Effect.mapError(
-        keystore.unwrap(run.missingKeys),
-        ({ message: reason }) => new EncryptionApplyFailed({ groupId, index, term, reason })
-      )
-    }
-  })
-})
 
 /**
  * Fails to build with a damaged log. On release the loop is interrupted between two writes, and

@@ -19,6 +19,8 @@ export interface NodeSettings {
   readonly registrationTimeoutMillis: number
   /** Inputs waiting for the driver; more are refused. */
   readonly inboxCountMax: number
+  /** Bytes of peers' messages waiting for the driver; more are dropped. */
+  readonly receivedBytesMax: number
   /** User requests waiting to be appended; more are refused. */
   readonly pendingCountMax: number
   readonly pendingBytesMax: number

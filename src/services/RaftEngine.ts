@@ -11,12 +11,17 @@ import type { CutoverInFlight } from "../domain/encryption/Errors.ts"
 import type { RenouncedReason } from "../domain/engine/Candidacy.ts"
 import type {
   LeaderNotReady,
+  MembershipChangeRefused,
+  MembershipOutcomeUnknown,
   NodeStopped,
   NotLeader,
-  TooManyProposals
+  TooManyProposals,
+  TransferFailed
 } from "../domain/engine/Errors.ts"
 import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
-import type { LogIndex, Term } from "../domain/Ids.ts"
+import type { LogIndex, MemberId, Term } from "../domain/Ids.ts"
+import type { Membership } from "../domain/raft/Membership.ts"
+import type { MembershipChange } from "../domain/raft/MembershipChange.ts"
 import type { Position } from "../domain/raft/Position.ts"
 import type { Status } from "../domain/raft/Status.ts"
 import type { EngineFailure } from "./EngineFailure.ts"
@@ -42,6 +47,23 @@ export type ProposeRejection =
   | TooManyProposals
   | NodeStopped
 
+/** A change that counts now. */
+export interface MembershipApplied {
+  readonly index: LogIndex
+  readonly configuration: Membership
+}
+
+/** Only `MembershipOutcomeUnknown` and `NodeStopped` leave open whether the change is made. */
+export type ChangeMembershipFailure =
+  | NotLeader
+  | LeaderNotReady
+  | MembershipChangeRefused
+  | MembershipOutcomeUnknown
+  | NodeStopped
+  | TooManyProposals
+
+export type TransferFailure = NotLeader | TransferFailed | NodeStopped | TooManyProposals
+
 export type ReadRejection = NotLeader | LeaderNotReady | TooManyProposals | NodeStopped
 
 export class RaftEngine extends Context.Service<
@@ -54,13 +76,31 @@ export class RaftEngine extends Context.Service<
      * open, because a write that failed may have reached the disk.
      */
     readonly propose: (proposal: Proposal) => Effect.Effect<Position, ProposeRejection>
-    /** Returns once this node has applied all that was committed when it was asked (read index). */
+    /**
+     * Returns once this node has applied all that was committed when it was asked (read index): of a
+     * follower by its leader. `NotLeader` of an unknown leader: nobody answered in time, ask again.
+     */
     readonly readIndex: Effect.Effect<LogIndex, ReadRejection>
+    /**
+     * Appends a change of the membership in the term this node leads; returns when it is applied here.
+     * `MembershipChangeRefused` by the core at once, or by the state when it is applied: void then.
+     * The caller sets the time: what it stops waiting for may still be made.
+     */
+    readonly changeMembership: (
+      change: MembershipChange
+    ) => Effect.Effect<MembershipApplied, ChangeMembershipFailure>
+    /**
+     * Hands the leadership over to a voter; returns when it is known to lead. Proposals that come
+     * meanwhile are refused with `NotLeader` of an unknown leader: a pause for who tries again.
+     */
+    readonly transferLeadership: (to: MemberId) => Effect.Effect<void, TransferFailure>
     /** Returns once this leader may seal: its registration is applied. */
     readonly sealingReady: Effect.Effect<void, NotLeader | NodeStopped | TooManyProposals>
     /** Does a cutover marker count in this node's log (SPEC §10)? */
     readonly markerCounts: () => boolean
     readonly status: () => Status
+    /** Was this node a member of the cluster, and is none any more? */
+    readonly isRemoved: () => boolean
     /** Why this opening will not lead any more (SPEC §6); `undefined` while it may. */
     readonly candidacyRenounced: () => RenouncedReason | undefined
     /** Never succeeds; fails when the engine has stopped for good. */

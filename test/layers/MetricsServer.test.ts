@@ -18,6 +18,7 @@ const served = (intake: () => Intake) =>
         intake,
         markerCounts: () => false,
         candidacyRenounced: () => undefined,
+        isRemoved: () => false,
         status: () => {
           throw new Error("health is not asked of the core")
         }

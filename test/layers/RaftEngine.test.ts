@@ -311,14 +311,13 @@ describe("the hard state that is written with entries (SPEC §8)", () => {
     return Effect.gen(function* () {
       yield* ready
       for (let at = 0; at < 3; at++) yield* put("a", `${at}`)
-      const last = disk.journal.findLast(
-        (record) => record.environment === "log" && record.changes.entries.length > 0
+      const writes = disk.journal.flatMap((record) =>
+        record.environment === "log" && record.changes.entries.length > 0 ? [record.changes] : []
       )
-      if (last?.environment !== "log") throw new Error("nothing was written")
-      const record = last.changes.records.find(({ name }) => name === "hardState")!.record
+      const { entries, records } = writes.at(-1)!
+      const { record } = records.find(({ name }) => name === "hardState")!
       const { commit } = Result.getOrThrow(HardStateRecord.decode(groupId, record))
-      // Every entry before it was applied and answered when it was proposed.
-      expect(commit).toBe(last.changes.entries[0]!.index - 1)
+      expect(commit, "all before it were applied when it was proposed").toBe(entries[0]!.index - 1)
     }).pipe(Effect.provide(memoryNode({ disk })))
   })
 })

@@ -58,6 +58,7 @@ export class HeldEngine {
       markerCounts: () => this.markerCounts ?? unasked(),
       sealingReady: Effect.void,
       status: () => unasked(),
+      isRemoved: () => unasked(),
       candidacyRenounced: () => unasked()
     })
   }

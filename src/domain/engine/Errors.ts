@@ -74,6 +74,46 @@ export class LeaderLost extends Schema.TaggedError<LeaderLost>()("LeaderLost", {
   }
 }
 
+/** The change of the membership cannot be made; nothing was proposed, or nothing changed. */
+export class MembershipChangeRefused extends Schema.TaggedError<MembershipChangeRefused>()(
+  "MembershipChangeRefused",
+  { reason: Schema.String }
+) {
+  override get message() {
+    return this.reason === "pending"
+      ? "another change of the membership is under way; wait until it is applied, then try again"
+      : `the change of the membership is refused: ${this.reason}`
+  }
+}
+
+/** This node led no longer when the change was in its log; it may still be applied. */
+export class MembershipOutcomeUnknown extends Schema.TaggedError<MembershipOutcomeUnknown>()(
+  "MembershipOutcomeUnknown",
+  { index: Schema.Int }
+) {
+  override get message() {
+    return `this node ceased to lead with the change at index ${this.index} on its way; it may or may not be made, list the members before you repeat it`
+  }
+}
+
+/** The leadership was not handed over. After `timedOut` it may still be, in this moment. */
+export class TransferFailed extends Schema.TaggedError<TransferFailed>()("TransferFailed", {
+  to: Schema.Int,
+  reason: Schema.Literals(["notAVoter", "inProgress", "timedOut", "anotherLeads"])
+}) {
+  override get message() {
+    return `the leadership was not handed over to member ${this.to} (${this.reason}); ${transferAdvice[this.reason]}`
+  }
+}
+
+const transferAdvice = {
+  notAVoter: "only a voter can lead, promote it first",
+  inProgress: "another transfer is under way, try again after it",
+  timedOut:
+    "it did not take over within an election time-out, see that it is running and try again",
+  anotherLeads: "another member was elected meanwhile, ask that one"
+} as const
+
 /** The node has stopped; a proposal that was on its way may or may not be applied after a restart. */
 export class NodeStopped extends Schema.TaggedError<NodeStopped>()("NodeStopped", {
   reason: Schema.String

@@ -2,8 +2,10 @@
  * The proposals in this node's log whose proposers wait for an answer (SPEC §7).
  *
  * A proposer is answered by the position its entry got at append; the proposal id is checked as well.
- * What must never happen: an answer from another proposal's entry. Bounded by the engine's limit on
- * uncommitted bytes. Proof: `test/domain/engine/PendingProposals.test.ts`.
+ * What must never happen: an answer from another proposal's entry; a definite failure told of an entry
+ * that may still be committed. An entry that this node has replaced in its own log is not gone: another
+ * member may hold it, be elected and commit it. Only what is applied at its index decides. Bounded by
+ * the engine's limit on uncommitted bytes. Proof: `test/domain/engine/PendingProposals.test.ts`.
  */
 import type { AppliedOutcome } from "../apply/Outcome.ts"
 import type { LogIndex, ProposalId, Term } from "../Ids.ts"
@@ -23,52 +25,64 @@ export type ProposalEvent =
 
 interface Pending {
   readonly term: Term
-  readonly proposalId: ProposalId
+  /** `undefined` of an entry that carries none: its position is enough. */
+  readonly proposalId: ProposalId | undefined
   readonly onEvent: (event: ProposalEvent) => void
 }
 
 /** Mutable: one per engine, driven by its single fibre. */
 export class PendingProposals {
-  private readonly byIndex = new Map<LogIndex, Pending>()
+  /** At one index there is one for each term in which this node appended there. */
+  private readonly byIndex = new Map<LogIndex, Array<Pending>>()
+  private pendingCount = 0
 
   get count(): number {
-    return this.byIndex.size
+    return this.pendingCount
   }
 
-  /** An entry that this node still waited for at this index is replaced by the new one. */
   appended(index: LogIndex, pending: Pending): void {
-    this.byIndex.get(index)?.onEvent({ _tag: "Superseded", index })
-    this.byIndex.set(index, pending)
+    const others = this.byIndex.get(index)
+    if (others === undefined) this.byIndex.set(index, [pending])
+    else others.push(pending)
+    this.pendingCount += 1
   }
 
   /** `proposalId` is the one in the applied entry; `undefined` if it carried none. */
   applied(entry: Entry, proposalId: ProposalId | undefined, outcome: AppliedOutcome): void {
     const { index, term } = entry
-    const pending = this.byIndex.get(index)
-    if (pending === undefined) return
-    this.byIndex.delete(index)
-    if (pending.term === term && pending.proposalId === proposalId) {
-      pending.onEvent({ _tag: "Applied", position: { term, index }, outcome })
-    } else {
-      pending.onEvent({ _tag: "Superseded", index })
+    for (const pending of this.take(index)) {
+      if (pending.term === term && pending.proposalId === proposalId) {
+        pending.onEvent({ _tag: "Applied", position: { term, index }, outcome })
+      } else {
+        pending.onEvent({ _tag: "Superseded", index })
+      }
     }
   }
 
   /** Its proposer is told in another way. */
-  forget(index: LogIndex): void {
-    this.byIndex.delete(index)
+  forget({ index, term }: Position): void {
+    for (const pending of this.take(index)) {
+      if (pending.term !== term) this.appended(index, pending)
+    }
   }
 
   /** This node no longer leads in any term up to `term`. */
   termLeft(term: Term): void {
-    for (const pending of this.byIndex.values()) {
+    for (const pending of [...this.byIndex.values()].flat()) {
       if (pending.term <= term) pending.onEvent({ _tag: "TermLeft" })
     }
   }
 
   stopped(reason: string): void {
-    const all = [...this.byIndex.values()]
-    this.byIndex.clear()
-    for (const { onEvent } of all) onEvent({ _tag: "Stopped", reason })
+    for (const index of [...this.byIndex.keys()]) {
+      for (const { onEvent } of this.take(index)) onEvent({ _tag: "Stopped", reason })
+    }
+  }
+
+  private take(index: LogIndex): ReadonlyArray<Pending> {
+    const all = this.byIndex.get(index) ?? []
+    this.byIndex.delete(index)
+    this.pendingCount -= all.length
+    return all
   }
 }

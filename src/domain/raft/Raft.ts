@@ -10,7 +10,7 @@
  * own votes and acknowledgements are counted in `advance`.
  * Proof: `paper.test.ts`, `Raft.test.ts`, `Simulation.test.ts`, `interop/`.
  */
-import type { LogIndex, MemberId } from "../Ids.ts"
+import type { LogIndex, MemberId, Term } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import { handleSnapshotReport, handleUnreachable } from "./Acknowledgement.ts"
 import { campaign } from "./Election.ts"
@@ -21,6 +21,7 @@ import type { MembershipChange } from "./MembershipChange.ts"
 import { type InstallSnapshot, isResponse, type Message } from "./Message.ts"
 import type { Options } from "./Options.ts"
 import type { PlantedBug } from "./PlantedBug.ts"
+import { type Implausible, problemOf } from "./Plausibility.ts"
 import { type Draft, type Proposed, propose } from "./Proposing.ts"
 import { requestRead } from "./Reading.ts"
 import type { Ready, SoftState } from "./Ready.ts"
@@ -74,6 +75,14 @@ export class Raft {
       step(this.state, message)
     }
     return "stepped"
+  }
+
+  /**
+   * Why no correct member can have sent this message, `undefined` if one can. A driver asks before it
+   * steps a message, because `step` takes what it is given for true.
+   */
+  problemOf(message: Message): Implausible | undefined {
+    return problemOf(this.state, message)
   }
 
   /** Appends a batch of entries if this member leads. A rejection leaves the core as it was. */
@@ -197,6 +206,11 @@ export class Raft {
 
   status(): Status {
     return statusOf(this.state)
+  }
+
+  /** The part of the status that a driver asks for after every step. */
+  standing(): SoftState & { readonly term: Term } {
+    return { ...State.softStateOf(this.state), term: this.state.term }
   }
 
   private changedSoftState(): SoftState | undefined {

@@ -30,7 +30,12 @@ export class ReadQueue {
 
   /** What a heartbeat asks to confirm: the number of the last read that waits, or 0. */
   get position(): number {
-    return this.unconfirmed.length === 0 ? 0 : this.confirmedCount + this.unconfirmed.length
+    return this.unconfirmed.length === 0 ? 0 : this.lastPosition
+  }
+
+  /** The highest position a heartbeat has carried. */
+  get lastPosition(): number {
+    return this.confirmedCount + this.unconfirmed.length
   }
 
   /** A member answered a heartbeat that carried `position`. */

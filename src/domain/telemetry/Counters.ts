@@ -31,6 +31,17 @@ export type RefusalReason =
   | "SpaceLow"
   | "TooManyProposals"
 
+/** What became of a message of a peer. */
+export type ReceivedFate =
+  /** The core took it in. */
+  | "stepped"
+  /** An answer of somebody who is no member. */
+  | "unknownPeer"
+  /** No correct member can have sent it. */
+  | "implausible"
+  /** Too much was waiting. */
+  | "dropped"
+
 export type EnvelopeKind = "raft" | "storage"
 
 /** How a run of the cutover ended: the tags of `CutoverMachine.CutoverEnd`. */
@@ -95,6 +106,13 @@ export class Counters {
   }
   /** The counter in the nonces of this opening (SPEC §6): the one used last. */
   nonceWriteCount = 0
+  /** Messages of peers. */
+  readonly receivedMessages: Record<ReceivedFate, number> = {
+    stepped: 0,
+    unknownPeer: 0,
+    implausible: 0,
+    dropped: 0
+  }
   /** Times this node has become leader. */
   leadershipsGained = 0
   /** For how long cutovers have held user requests off, in all. */

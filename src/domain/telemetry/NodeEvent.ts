@@ -7,6 +7,8 @@
  */
 import type { RenouncedReason } from "../engine/Candidacy.ts"
 import type { ClusterId, Incarnation, KeyId, LocalEpoch, LogIndex, MemberId, Term } from "../Ids.ts"
+import type { Message } from "../raft/Message.ts"
+import type { Implausible } from "../raft/Plausibility.ts"
 import type { CutoverEndTag } from "./Counters.ts"
 
 export type NodeEvent =
@@ -36,6 +38,17 @@ export type NodeEvent =
   | { readonly _tag: "Registered"; readonly keyId: KeyId; readonly localEpoch: LocalEpoch }
   | { readonly _tag: "CandidacyRenounced"; readonly reason: RenouncedReason }
   | { readonly _tag: "PhaseEntered"; readonly phase: 1 | 2; readonly index: LogIndex }
+  /** A change of the membership is applied here. */
+  | {
+      readonly _tag: "MembershipChanged"
+      readonly index: LogIndex
+      readonly voterCount: number
+      readonly learnerCount: number
+      /** Both the old and the new voters decide until a second change. */
+      readonly isJoint: boolean
+    }
+  /** This node is no member any more. */
+  | { readonly _tag: "Removed"; readonly index: LogIndex }
   /** The barrier is closed to user requests. */
   | { readonly _tag: "CutoverStarted"; readonly term: Term; readonly inFlightCount: number }
   | { readonly _tag: "CutoverDrained"; readonly afterMillis: number }
@@ -70,6 +83,13 @@ export type NodeEvent =
       readonly reason: string
       readonly detail: string
     }
+  /** A message that no correct member can have sent; once for each member and problem. */
+  | {
+      readonly _tag: "MessageImplausible"
+      readonly peer: MemberId
+      readonly kind: Message["_tag"]
+      readonly problem: Implausible
+    }
   /** Told to stop: no new request is begun, those begun may finish. */
   | { readonly _tag: "Draining" }
   /** In good order. */
@@ -97,6 +117,11 @@ const lines: Record<NodeEventTag, Line> = {
     message: "this opening will not lead any more: it cannot register as a writer"
   },
   PhaseEntered: { severity: "Info", message: "entered an encryption phase" },
+  MembershipChanged: { severity: "Info", message: "the membership has changed" },
+  Removed: {
+    severity: "Warn",
+    message: "this node was removed from the cluster; it takes part in nothing, stop it"
+  },
   CutoverStarted: { severity: "Info", message: "cutover: barrier closed" },
   CutoverDrained: { severity: "Info", message: "cutover: drained" },
   MarkerAppended: { severity: "Info", message: "cutover: marker appended" },
@@ -106,6 +131,10 @@ const lines: Record<NodeEventTag, Line> = {
   SpaceBelowMark: { severity: "Error", message: "free space is low: writes are refused" },
   SpaceAboveMark: { severity: "Info", message: "free space is enough again" },
   PeerRefused: { severity: "Warn", message: "this node and a peer do not talk to each other" },
+  MessageImplausible: {
+    severity: "Error",
+    message: "a message that no correct member can have sent is dropped; see to that member"
+  },
   Draining: { severity: "Info", message: "told to stop: requests that have begun may finish" },
   Stopping: { severity: "Info", message: "node is stopping" },
   Halted: { severity: "Error", message: "node halted" }

@@ -92,7 +92,7 @@ describe("pending proposals (SPEC §7)", () => {
     const { appended, events, pending } = collect()
     appended(3, 2, 7n)
     appended(3, 4, 8n)
-    pending.forget(at(3))
+    pending.forget({ index: at(3), term: ofTerm(4) })
     expect(pending.count).toBe(1)
     pending.stopped("because")
     expect(events).toEqual(["Stopped"])

@@ -41,6 +41,8 @@ const samples: {
   Registered: { keyId: 7 as KeyId, localEpoch: 1 as LocalEpoch },
   CandidacyRenounced: { reason: "LocalEpochRollback" },
   PhaseEntered: { phase: 1, index },
+  MembershipChanged: { index, voterCount: 3, learnerCount: 1, isJoint: false },
+  Removed: { index },
   CutoverStarted: { term, inFlightCount: 4 },
   CutoverDrained: { afterMillis: 1.5 },
   MarkerAppended: { index, afterMillis: 2.5 },
@@ -55,6 +57,7 @@ const samples: {
     reason: "otherIncarnation",
     detail: "node n2 (member 2) is refused"
   },
+  MessageImplausible: { peer: 2 as MemberId, kind: "Heartbeat", problem: "commitBeyondLog" },
   Draining: {},
   Stopping: {},
   Halted: { error: "LogWriteFailure", reason: "in words" }
@@ -86,9 +89,15 @@ describe("an event in the log", () => {
   it("is an error where somebody must act, a warning where somebody should look", () => {
     const bySeverity = (severity: string) =>
       events.filter((event) => lineOf(event).severity === severity).map(({ _tag }) => _tag)
-    expect(bySeverity("Error")).toEqual(["CandidacyRenounced", "SpaceBelowMark", "Halted"])
+    expect(bySeverity("Error")).toEqual([
+      "CandidacyRenounced",
+      "SpaceBelowMark",
+      "MessageImplausible",
+      "Halted"
+    ])
     expect(bySeverity("Warn")).toEqual([
       "LeadershipLost",
+      "Removed",
       "CutoverRefused",
       "LogSyncSlow",
       "PeerRefused"

@@ -92,6 +92,7 @@ class Simulation {
   private side: ReadonlySet<MemberId> = new Set()
   private readonly readFloors = new Map<bigint, { id: MemberId; floor: LogIndex }>()
   private proposals = 0
+  private readonly isSound: boolean
   private readonly counts = { snapshots: 0, reads: 0, membershipChanges: 0, delivered: 0 }
   private readonly leaders = new Set<string>()
 
@@ -111,6 +112,7 @@ class Simulation {
       term: Position.noTerm,
       membership: Membership.empty
     }
+    this.isSound = plan.bugs === undefined
     const settings = this.settings(plan)
     const surroundings = {
       random: this.random,
@@ -251,6 +253,8 @@ class Simulation {
   private receive(message: Message): void {
     this.counts.delivered++
     const receiver = this.members.get(message.to)!
+    const problem = this.isSound ? receiver.raft?.problemOf(message) : undefined
+    if (problem !== undefined) throw new SafetyViolated(`${message._tag} is refused: ${problem}`)
     receiver.raft?.step(message)
     this.check(receiver)
     if (message._tag !== "InstallSnapshot") return

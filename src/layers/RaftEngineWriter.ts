@@ -1,0 +1,129 @@
+/**
+ * This opening as a writer of the active raft DEK: its registration, and the sealing of bodies
+ * (SPEC §6, §10).
+ *
+ * What must never happen: a nonce used twice; a body sealed before the registration of this opening is
+ * applied; a leader that can never seal. Proof: `test/layers/RaftEngine.test.ts`.
+ */
+import type { RegistrationOutcome } from "../domain/apply/Outcome.ts"
+import * as Nonce from "../domain/encryption/Nonce.ts"
+import * as RaftEnvelope from "../domain/encryption/RaftEnvelope.ts"
+import * as Registration from "../domain/encryption/Registration.ts"
+import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
+import type { RenouncedReason } from "../domain/engine/Candidacy.ts"
+import type { Leadership } from "../domain/engine/Leadership.ts"
+import type { KeyId, LocalEpoch, WriterId } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
+import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
+import type { Entry } from "../domain/raft/Entry.ts"
+import type * as Position from "../domain/raft/Position.ts"
+import type { Raft } from "../domain/raft/Raft.ts"
+import type { Applier } from "../services/Applier.ts"
+import type { Keystore } from "../services/Keystore.ts"
+import type { Opening } from "../services/Opening.ts"
+import type { Telemetry } from "../services/Telemetry.ts"
+
+export interface Parts {
+  readonly raft: Raft
+  readonly applier: Applier["Service"]
+  readonly opening: Opening["Service"]
+  readonly keystore: Keystore["Service"]
+  readonly telemetry: Telemetry["Service"]
+  readonly leadership: Leadership
+}
+
+export class RaftEngineWriter {
+  private readonly parts: Parts
+  /** Counts the seals of this opening, over all keys (SPEC §6). */
+  private writeCount = 0
+  private renouncedReason: RenouncedReason | undefined = undefined
+
+  constructor(parts: Parts) {
+    this.parts = parts
+  }
+
+  /** Why this opening will not lead any more; `undefined` while it may. */
+  get renounced(): RenouncedReason | undefined {
+    return this.renouncedReason
+  }
+
+  /** May this opening seal under the active raft DEK? */
+  get isRegistered(): boolean {
+    return this.identity() !== undefined
+  }
+
+  /** The active raft DEK, if this leader has yet to register for it and has not begun to. */
+  keyToRegister(): KeyId | undefined {
+    const keyId = this.parts.applier.sidecar.active.raft
+    if (keyId === 0 || this.isRegistered) return undefined
+    return this.parts.leadership.startsRegistration(keyId) ? keyId : undefined
+  }
+
+  /** Appends the registration of this opening (SPEC §6); plaintext by kind, passes the barrier. */
+  register(keyId: KeyId, epoch: LocalEpoch): void {
+    const { incarnation, nodeName, openingId } = this.parts.opening
+    const data = Registration.encode({ keyId, nodeName, incarnation, epoch, openingId })
+    const proposed = this.parts.raft.propose([{ kind: "registration", data }])
+    if (proposed._tag !== "Appended") this.parts.leadership.registrationRefused()
+  }
+
+  /** This node can never seal in this opening, so it must not lead: it follows (SPEC §6). */
+  cannotRegister(reason: RenouncedReason): void {
+    this.parts.raft.renounceCandidacy()
+    if (this.renouncedReason === undefined) {
+      this.parts.telemetry.report({ _tag: "CandidacyRenounced", reason })
+    }
+    this.renouncedReason ??= reason
+  }
+
+  /** A registration of this term is this leader's own; refused, its disk is an old or cloned one. */
+  registrationApplied({ term }: Entry, outcome: RegistrationOutcome): void {
+    const { isLeader, term: ownTerm } = this.parts.leadership
+    if (!isLeader || ownTerm !== term) return
+    if (outcome._tag === "LocalEpochRollback" || outcome._tag === "WriterIdsExhausted") {
+      return this.cannotRegister(outcome._tag)
+    }
+    const writer = this.identity()
+    if (writer === undefined) return
+    const keyId = this.parts.applier.sidecar.active.raft
+    this.parts.telemetry.report({ _tag: "Registered", keyId, localEpoch: writer.localEpoch })
+  }
+
+  /** The data of an entry: the body is sealed into the buffer of it. */
+  sealed(
+    { body, proposalId }: ProposalEnvelope.ProposalEnvelope,
+    { index, term }: Position.Position
+  ): Uint8Array {
+    const writer = this.identity()
+    invariant(writer !== undefined, "nothing is sealed before the registration is applied")
+    const key = this.parts.keystore.get(this.parts.applier.sidecar.active.raft)
+    invariant(key !== undefined, "a leader that seals holds the active raft DEK")
+    this.writeCount += 1
+    const nonce = Nonce.raft({ ...writer, writeCount: this.writeCount })
+    const { groupId } = this.parts.opening
+    const { counters } = this.parts.telemetry
+    counters.nonceWriteCount = this.writeCount
+    counters.seals.raft += 1
+    const data = ProposalEnvelope.allocate(proposalId, body.length + RaftEnvelope.overheadBytes)
+    RaftEnvelope.sealInto(
+      data,
+      ProposalEnvelope.headerBytes,
+      { key, nonce, groupId, term, index },
+      body
+    )
+    return data
+  }
+
+  /** This opening as a writer of the active raft DEK, once its registration is applied. */
+  private identity(): { readonly writerId: WriterId; readonly localEpoch: LocalEpoch } | undefined {
+    const { applier, opening } = this.parts
+    const keyId = applier.sidecar.active.raft
+    const epoch = opening.currentEpoch(keyId)
+    if (keyId === 0 || epoch === undefined) return undefined
+    const writerId = WriterRegistry.writerIdOf(applier.registry, opening)
+    if (writerId === undefined) return undefined
+    const row = WriterRegistry.rowOf(applier.registry, { keyId, writerId })
+    const isRegistered = row?.lastEpoch === epoch && row.openingId === opening.openingId
+    return isRegistered ? { writerId, localEpoch: epoch } : undefined
+  }
+}
