@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import type { GroupId, NodeName } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
+import type { Transport } from "../services/Transport.ts"
 import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as ApplierLive from "./ApplierLive.ts"
 import * as CapabilityGateLocal from "./CapabilityGateLocal.ts"
@@ -50,28 +51,52 @@ export const mapSizeBytes = 64 * 1024 * Limits.mebibyte
 export const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>
   Layer.suspend(() => Layer.fresh(node))
 
+/** What the machine is replicated by, above the opening of the directory and the transport. */
+const replication = Layer.mergeAll(
+  ReplicaLive.layer,
+  EncryptionAdminLive.layer,
+  CutoverLive.layer
+).pipe(
+  Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
+  Layer.provideMerge(CoordinatorLive.layer),
+  Layer.provideMerge(NodeStatusLive.layer),
+  Layer.provideMerge(RaftEngineLive.layer),
+  Layer.provideMerge(CapabilityGateLocal.layer),
+  Layer.provideMerge(ApplierLive.layer),
+  Layer.provideMerge(Layer.mergeAll(WrapFlagLive.layer, QuiescenceBarrierLive.layer)),
+  Layer.provideMerge(KeystoreLive.layer)
+)
+
+const opened = (options: { readonly nodeName: NodeName }) =>
+  OpeningLive.layer(options).pipe(Layer.provideMerge(TelemetryLive.layer({ ...options, groupId })))
+
 /**
  * Everything above the stores and the transport, for any state machine; requires those, a KEK
  * provider and the machine.
  */
 export const replica = (options: { readonly nodeName: NodeName }) =>
-  Layer.mergeAll(ReplicaLive.layer, EncryptionAdminLive.layer, CutoverLive.layer).pipe(
-    Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
-    Layer.provideMerge(CoordinatorLive.layer),
-    Layer.provideMerge(NodeStatusLive.layer),
-    Layer.provideMerge(RaftEngineLive.layer),
-    Layer.provideMerge(CapabilityGateLocal.layer),
-    Layer.provideMerge(ApplierLive.layer),
-    Layer.provideMerge(Layer.mergeAll(WrapFlagLive.layer, QuiescenceBarrierLive.layer)),
-    Layer.provideMerge(KeystoreLive.layer),
-    Layer.provideMerge(OpeningLive.layer(options)),
-    Layer.provideMerge(TelemetryLive.layer({ ...options, groupId }))
-  )
+  Layer.provideMerge(replication, opened(options))
+
+/** The same over a transport that has to know who this node is. */
+export const replicaOver = <E, R>(options: {
+  readonly nodeName: NodeName
+  readonly transport: Layer.Layer<Transport, E, R>
+}) => replication.pipe(Layer.provideMerge(options.transport), Layer.provideMerge(opened(options)))
 
 /** A replica whose state machine is the key-value store, with that store as a service. */
 export const replicaKv = (options: { readonly nodeName: NodeName }) =>
   KvStoreLive.layer.pipe(
     Layer.provideMerge(replica(options)),
+    Layer.provideMerge(StateMachineKv.layer)
+  )
+
+/** The same over a transport that has to know who this node is. */
+export const replicaKvOver = <E, R>(options: {
+  readonly nodeName: NodeName
+  readonly transport: Layer.Layer<Transport, E, R>
+}) =>
+  KvStoreLive.layer.pipe(
+    Layer.provideMerge(replicaOver(options)),
     Layer.provideMerge(StateMachineKv.layer)
   )
 
