@@ -19,7 +19,8 @@ import {
   type KeyRange,
   type Row,
   type Table,
-  tables
+  tables,
+  taken
 } from "../domain/state/StateTransaction.ts"
 import type { LogChanges } from "./LogEnvironment.ts"
 
@@ -59,10 +60,11 @@ export class SortedTable {
     const first = from === undefined ? 0 : this.position(keyText(from))
     const end = until === undefined ? this.keys.length : this.position(keyText(until))
     const last = Math.min(end, first + (limit ?? this.keys.length))
-    return this.keys.slice(first, Math.max(first, last)).map((key) => ({
+    const rows = this.keys.slice(first, Math.max(first, last)).map((key) => ({
       key: Buffer.from(key, "latin1"),
       value: Buffer.from(this.values.get(key)!)
     }))
+    return taken(rows, range)
   }
 
   copy(): SortedTable {

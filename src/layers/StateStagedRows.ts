@@ -48,8 +48,8 @@ export class StagedRows {
       for (const row of rows) {
         assertKey(row.key)
         this.batch.push(row)
-        this.batchBytes += row.key.length + row.value.length
       }
+      this.batchBytes += bytesOf(rows)
       return this.batchBytes < Limits.stagedBatchBytes ? Effect.void : this.writeBatch
     })
   }
@@ -87,7 +87,8 @@ export class StagedRows {
         if (low !== undefined) return Effect.fail(low)
         this.batch = []
         this.batchBytes = 0
-        this.writing = this.put(batch).finally(() => release(batchBytes))
+        // LMDB reads the rows by pointer, so they are kept until then.
+        this.writing = this.put(batch).finally(() => release(bytesOf(batch)))
         return Effect.void
       })
     )
@@ -116,3 +117,6 @@ export class StagedRows {
     return failure
   }
 }
+
+const bytesOf = (rows: ReadonlyArray<TableRow>): number =>
+  rows.reduce((bytes, { key, value }) => bytes + key.length + value.length, 0)

@@ -21,7 +21,8 @@ import {
   type KeyRange,
   type Row,
   type StateReader,
-  type Table
+  type Table,
+  taken
 } from "../domain/state/StateTransaction.ts"
 import type { FreeSpace } from "../services/FreeSpace.ts"
 import type { TableDatabase } from "./LmdbEnvironment.ts"
@@ -176,13 +177,11 @@ function rangeOf(
 ): ReadonlyArray<Row> {
   if (isEmptyRange(range)) return []
   const { from, until, limit } = range
-  return Array.from(
-    database.getRange({
-      ...(from === undefined || from.length === 0 ? {} : { start: from }),
-      ...(until === undefined ? {} : { end: until }),
-      ...(limit === undefined ? {} : { limit }),
-      ...(transaction === undefined ? {} : { transaction })
-    }),
-    ({ key, value }) => ({ key, value })
-  )
+  const rows = database.getRange({
+    ...(from === undefined || from.length === 0 ? {} : { start: from }),
+    ...(until === undefined ? {} : { end: until }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(transaction === undefined ? {} : { transaction })
+  })
+  return taken(rows, range)
 }

@@ -35,3 +35,16 @@ export class SnapshotVersionUnknown extends Schema.TaggedError<SnapshotVersionUn
     return `this snapshot has version ${shown}, which this release does not know; upgrade this node and try again`
   }
 }
+
+/** The chunks of a snapshot are whole, and what they hold is not what its header says. */
+export class SnapshotInconsistent extends Schema.TaggedError<SnapshotInconsistent>()(
+  "SnapshotInconsistent",
+  {
+    ceiling: Schema.Int,
+    reason: Schema.Literals(["empty", "appliedIndex", "term", "cutover", "cluster"])
+  }
+) {
+  override get message() {
+    return `the snapshot of index ${this.ceiling} contradicts itself (${this.reason}) and is not installed; it is fetched again, and if that does not help, check the member it comes from`
+  }
+}

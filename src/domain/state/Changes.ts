@@ -12,7 +12,8 @@ import {
   type Row,
   type StateReader,
   type Table,
-  tables
+  tables,
+  taken
 } from "./StateTransaction.ts"
 
 /** A key as a string of one character per byte: strings then have the order of unsigned bytes. */
@@ -116,9 +117,11 @@ function merged(
   changed: ReadonlyMap<string, Change>
 ): ReadonlyArray<Row> {
   const { limit } = range
+  // Which rows the bytes are counted of is known only when the changes are among them.
   const rows = new Map<string, Row>()
   const found = base.range(table, {
     ...range,
+    bytesMax: undefined,
     limit: limit === undefined ? undefined : limit + changed.size
   })
   for (const row of found) rows.set(keyText(row.key), row)
@@ -127,5 +130,5 @@ function merged(
     else rows.set(text, { key: Buffer.from(key), value: Buffer.from(value) })
   }
   const inOrder = [...rows].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row)
-  return limit === undefined ? inOrder : inOrder.slice(0, limit)
+  return taken(inOrder, range)
 }

@@ -9,11 +9,13 @@ import { invariant } from "../Invariant.ts"
 export const tables = ["kv", "sidecar", "writers", "members", "sessions", "applied"] as const
 export type Table = (typeof tables)[number]
 
-/** Keys of `[from, until)` in ascending order, at most `limit` of them. */
+/** Keys of `[from, until)` in ascending order, at most `limit` of them, and no more than are asked for. */
 export interface KeyRange {
   readonly from?: Uint8Array | undefined
   readonly until?: Uint8Array | undefined
   readonly limit?: number | undefined
+  /** The row that reaches this many bytes of keys and values is the last. */
+  readonly bytesMax?: number | undefined
 }
 
 export interface Row {
@@ -50,3 +52,22 @@ export const isEmptyRange = ({ from, until, limit }: KeyRange): boolean =>
   (until !== undefined && Buffer.compare(from ?? empty, until) >= 0)
 
 const empty = new Uint8Array(0)
+
+/** Where a range goes on behind a key. */
+export const behind = (key: Uint8Array): Uint8Array => Buffer.concat([key, zero])
+
+const zero = Buffer.of(0)
+
+/** The first rows that a range asks for, of rows within it. */
+export function taken(rows: Iterable<Row>, { limit, bytesMax }: KeyRange): ReadonlyArray<Row> {
+  const found: Array<Row> = []
+  let bytes = 0
+  if (limit !== undefined && limit <= 0) return found
+  for (const row of rows) {
+    found.push(row)
+    bytes += row.key.length + row.value.length
+    if (found.length === limit) break
+    if (bytesMax !== undefined && bytes >= bytesMax) break
+  }
+  return found
+}
