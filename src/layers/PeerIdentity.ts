@@ -2,7 +2,7 @@
  * Who this node is to its peers, and how it judges who they say they are (SPEC §3, §9).
  *
  * What must never happen here: a peer let in before its opening is kept durably, or beside another
- * opening of the same directory. Proof: `test/layers/TransportSocket.test.ts`.
+ * opening of the same directory. Proof: `test/layers/PeerIdentity.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Endpoint from "../domain/api/Endpoint.ts"

@@ -1,7 +1,6 @@
 import { connect, createServer, type Server, type Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type { Incarnation, OpeningId } from "../../src/domain/Ids.ts"
 import * as Frame from "../../src/domain/peer/Frame.ts"
@@ -24,8 +23,6 @@ const { allKnown, member, numbered, Post, until } = TransportContract
 interface MemberOptions {
   readonly opening?: Partial<Opening["Service"]>
   readonly settings?: Partial<NodeSettings>
-  /** What keeping an opening durably waits for. */
-  readonly remembering?: Effect.Effect<unknown>
 }
 
 /** A member on a port of its own; it knows nobody until it is told. */
@@ -33,7 +30,6 @@ const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptio
   const events: Array<NodeEvent> = []
   const seen = new Map<Incarnation, Handshake.SeenOpening>()
   const opening = openingOf(id, options.opening)
-  const asked = new Set<OpeningId>()
   const telemetry = Layer.effect(
     Telemetry,
     Effect.map(Telemetry, (live) => ({ ...live, report: (event) => void events.push(event) }))
@@ -42,15 +38,7 @@ const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptio
     Layer.succeed(Opening, opening),
     Layer.succeed(PeerOpenings, {
       seenOf: (incarnation) => seen.get(incarnation),
-      remember: (incarnation, opened) =>
-        Effect.gen(function* () {
-          asked.add(opened.openingId)
-          yield* options.remembering ?? Effect.void
-          const known = seen.get(incarnation)
-          if (known === undefined || opened.bootCount > known.bootCount) {
-            seen.set(incarnation, opened)
-          }
-        })
+      remember: (incarnation, opened) => Effect.sync(() => void seen.set(incarnation, opened))
     }),
     Layer.succeed(Introductions, {
       answer: () => ({ _tag: "Waiting", leader: undefined }),
@@ -64,7 +52,7 @@ const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptio
     listen: { host: "127.0.0.1", port: 0 },
     clientEndpoint: () => `client-of-${id}:1`
   }).pipe(Effect.provide(yield* Layer.build(parts)))
-  return { id, address, post: new Post(transport), events, seen, asked }
+  return { id, address, post: new Post(transport), events, seen }
 })
 
 type Member = Effect.Success<ReturnType<typeof openMember>>
@@ -153,29 +141,6 @@ describe("members that dial each other (SPEC §3, §9)", () => {
           () => one.post.messages.length > 0,
           () => three.post.transport.send([numbered(2, 1, 1)])
         )
-      })
-    )
-  )
-
-  live("refuse one of two copies of a disk that come at once", () =>
-    scoped(
-      Effect.gen(function* () {
-        const latch = yield* Latch.make(false)
-        const one = yield* openMember(1, { remembering: latch.await })
-        const opening = { incarnation: incarnationOf(2), bootCount: 4 }
-        const two = yield* openMember(2, { opening })
-        const twin = yield* openMember(2, {
-          opening: { ...opening, openingId: "e".repeat(32) as OpeningId }
-        })
-        introduce(one, two)
-        introduce(one, twin)
-        yield* until(() => one.asked.size === 2)
-        yield* latch.open
-        const heard = () =>
-          [two, twin].filter((at) => at.post.transport.connections()[0]?.isConnected)
-        yield* until(() => refusals(one).length > 0 && heard().length > 0)
-        expect(refusals(one)).toEqual(["diskRolledBack"])
-        expect(heard()).toHaveLength(1)
       })
     )
   )
