@@ -139,6 +139,7 @@ export type { ProposeRejection, ReadRejection } from "./services/RaftEngine.ts"
 
 // ── Why it stopped or did not start ──────────────────────────────────────────────────────────────
 
+export { ListenFailure } from "./domain/api/Errors.ts"
 export { ApplyFailed, type ApplyFailure } from "./domain/apply/Errors.ts"
 /** For your own decoders: thrown by a state machine it halts the node, typed, at that entry. */
 export { Malformed } from "./domain/bytes/Errors.ts"

@@ -90,6 +90,8 @@ export const freeBytesHaltMin = 8 * mebibyte
 
 /** Bytes of a frame: an entry of the largest size, alone in its message, fits. */
 export const frameBytesMax = entryDataBytesMax + 64 * kibibyte
+/** Voters a cluster is founded with; more can be added later. */
+export const foundingVotersMax = 7
 /** Bytes of a snapshot in one frame; larger pieces are cut. */
 export const snapshotFrameBytesMax = 256 * kibibyte
 /** Terms that a message may name: more elections than there will ever be. */

@@ -7,6 +7,7 @@
  * `test/layers/Sealog.test.ts`, `test/examples/Embedded.test.ts`.
  */
 import * as Layer from "effect/Layer"
+import type { ListenFailure } from "../domain/api/Errors.ts"
 import type {
   KekMismatch,
   KekUnavailable,
@@ -62,6 +63,7 @@ export type StartFailure =
   | FormatVersionUnknown
   | KekMismatch
   | KekUnavailable
+  | ListenFailure
   | SealedStateNotEnabled
   | SidecarInconsistent
   | SidecarOfAnotherCommit

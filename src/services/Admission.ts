@@ -7,6 +7,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { ListenFailure } from "../domain/api/Errors.ts"
 import type { WriterIdentity } from "../domain/encryption/WriterIdentity.ts"
 import type { AdmittedAs } from "../domain/log/LocalRecord.ts"
 import type { Member } from "../domain/members/Member.ts"
@@ -17,10 +18,13 @@ export interface Admitted extends AdmittedAs {
   readonly founding: ReadonlyArray<Member> | undefined
 }
 
+/** Waiting longer does not help. */
+export type AdmissionFailure = AdmissionRefused | ListenFailure
+
 export class Admission extends Context.Service<
   Admission,
   {
     /** May wait for other nodes as long as it takes. */
-    readonly admit: (node: WriterIdentity) => Effect.Effect<Admitted, AdmissionRefused>
+    readonly admit: (node: WriterIdentity) => Effect.Effect<Admitted, AdmissionFailure>
   }
 >()("sealog/Admission") {}

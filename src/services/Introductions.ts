@@ -6,18 +6,10 @@
  * a member's name; memory that grows with strangers. Proof: `test/layers/Introductions.test.ts`.
  */
 import * as Context from "effect/Context"
-import type { Endpoint } from "../domain/api/Endpoint.ts"
-import type { Incarnation, MemberId, NodeName } from "../domain/Ids.ts"
+import type { MemberId, NodeName } from "../domain/Ids.ts"
 import type { AdmissionAnswer } from "../domain/peer/AdmissionAnswer.ts"
 import type { Introduction } from "../domain/peer/Introduction.ts"
-
-/** What is asked of a member of the cluster. */
-export interface KnownMember {
-  readonly id: MemberId
-  readonly nodeName: NodeName
-  readonly incarnation: Incarnation
-  readonly address: Endpoint | undefined
-}
+import type { KnownMember } from "../domain/peer/IntroductionBook.ts"
 
 /** What the answers are made of. */
 export interface ClusterView {

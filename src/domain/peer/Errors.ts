@@ -72,3 +72,27 @@ export class AdmissionRefused extends Schema.TaggedError<AdmissionRefused>()("Ad
     return `${this.by} does not admit this node: ${this.reason}`
   }
 }
+
+const listSentences = {
+  tooMany: "at most 7 nodes found a cluster; found it with fewer and `member add` the others",
+  portZero: "an address without a port cannot be dialled; name the port",
+  nameTwice: "each node has a name of its own; mend the list",
+  addressTwice: "each node has an address of its own; mend the list",
+  ownNameMissing: "this node is not in the list; add it, on every node, or mend --name"
+} as const
+
+/** No cluster can be founded from the list that was given with --bootstrap. */
+export class BootstrapListRefused extends Schema.TaggedError<BootstrapListRefused>()(
+  "BootstrapListRefused",
+  {
+    reason: Schema.Literals(
+      Object.keys(listSentences) as ReadonlyArray<keyof typeof listSentences>
+    ),
+    /** What in the list it is about. */
+    subject: Schema.String
+  }
+) {
+  override get message() {
+    return `--bootstrap cannot be used (${this.subject}): ${listSentences[this.reason]}`
+  }
+}

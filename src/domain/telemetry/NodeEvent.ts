@@ -90,6 +90,15 @@ export type NodeEvent =
       readonly kind: Message["_tag"]
       readonly problem: Implausible
     }
+  /** Not yet a member of a cluster; once for each change of what it waits for. */
+  | { readonly _tag: "AdmissionWaiting"; readonly detail: string }
+  /** By either side, before there is a cluster; once for each reason. */
+  | {
+      readonly _tag: "IntroductionRefused"
+      readonly name: string
+      readonly reason: string
+      readonly detail: string
+    }
   /** Told to stop: no new request is begun, those begun may finish. */
   | { readonly _tag: "Draining" }
   /** In good order. */
@@ -134,6 +143,11 @@ const lines: Record<NodeEventTag, Line> = {
   MessageImplausible: {
     severity: "Error",
     message: "a message that no correct member can have sent is dropped; see to that member"
+  },
+  AdmissionWaiting: { severity: "Info", message: "waiting to become a member of a cluster" },
+  IntroductionRefused: {
+    severity: "Warn",
+    message: "a node that introduced itself is not taken in"
   },
   Draining: { severity: "Info", message: "told to stop: requests that have begun may finish" },
   Stopping: { severity: "Info", message: "node is stopping" },

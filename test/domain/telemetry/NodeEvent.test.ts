@@ -58,6 +58,8 @@ const samples: {
     detail: "node n2 (member 2) is refused"
   },
   MessageImplausible: { peer: 2 as MemberId, kind: "Heartbeat", problem: "commitBeyondLog" },
+  AdmissionWaiting: { detail: "in words" },
+  IntroductionRefused: { name: "n2", reason: "otherBootstrapList", detail: "in words" },
   Draining: {},
   Stopping: {},
   Halted: { error: "LogWriteFailure", reason: "in words" }
@@ -100,7 +102,8 @@ describe("an event in the log", () => {
       "Removed",
       "CutoverRefused",
       "LogSyncSlow",
-      "PeerRefused"
+      "PeerRefused",
+      "IntroductionRefused"
     ])
     const unknown = { _tag: "CutoverEnded", end: "TermLeft", barrierClosedMillis: 1 } as const
     expect(lineOf(unknown).severity).toBe("Warn")
