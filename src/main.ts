@@ -18,6 +18,8 @@ import * as CommandEncryption from "./layers/CommandEncryption.ts"
 import * as CommandFailure from "./layers/CommandFailure.ts"
 import * as CommandKek from "./layers/CommandKek.ts"
 import * as CommandKv from "./layers/CommandKv.ts"
+import * as CommandLeader from "./layers/CommandLeader.ts"
+import * as CommandMember from "./layers/CommandMember.ts"
 import * as CommandOutput from "./layers/CommandOutput.ts"
 import * as CommandServe from "./layers/CommandServe.ts"
 import * as CommandStatus from "./layers/CommandStatus.ts"
@@ -28,6 +30,8 @@ const sealog = Command.make("sealog").pipe(
     CommandServe.command,
     CommandKv.command,
     CommandStatus.command,
+    CommandMember.command,
+    CommandLeader.command,
     CommandEncryption.command,
     CommandKek.command,
     CommandDump.log,

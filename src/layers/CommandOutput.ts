@@ -60,6 +60,22 @@ export const table = (
   return rows.map(([name, value]) => `${`${name}:`.padEnd(width + 2)}${value}`).join("\n")
 }
 
+/** Rows in columns, as wide as their widest cell; the first row is the heading. */
+export const columns = (rows: ReadonlyArray<ReadonlyArray<string | number>>): string => {
+  const texts = rows.map((row) => row.map(String))
+  const widths = (texts[0] ?? []).map((_, column) =>
+    Math.max(...texts.map((row) => row[column]?.length ?? 0))
+  )
+  return texts
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd()
+    )
+    .join("\n")
+}
+
 /** The bytes as text if they are UTF-8, else `undefined`. */
 export const utf8 = (bytes: Uint8Array): string | undefined => {
   try {

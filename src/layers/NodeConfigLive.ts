@@ -23,6 +23,8 @@ export const defaults: NodeSettings = {
   uncommittedBytesMax: 64 * Limits.mebibyte,
   sessionIdleMillis: 3_600_000,
   sessionScanMillis: 60_000,
+  learnerLagMax: 1_000,
+  learnerCatchUpTimeoutMillis: 30_000,
   peerConnectTimeoutMillis: 1_000,
   peerBackoffMillis: { min: 50, max: 2_000 },
   peerStallMillis: 10_000,

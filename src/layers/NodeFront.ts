@@ -6,12 +6,15 @@
  * Proof: `test/layers/Forwarding.test.ts`.
  */
 import * as Layer from "effect/Layer"
+import type { ClusterAdmin } from "../services/ClusterAdmin.ts"
 import type { Cutover } from "../services/Cutover.ts"
 import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
 import type { KvStore } from "../services/KvStore.ts"
 import type { NodeConfig } from "../services/NodeConfig.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import type { Transport } from "../services/Transport.ts"
+import * as ClusterAdminForwarding from "./ClusterAdminForwarding.ts"
+import * as ClusterAdminPatient from "./ClusterAdminPatient.ts"
 import * as CutoverForwarding from "./CutoverForwarding.ts"
 import * as CutoverPatient from "./CutoverPatient.ts"
 import * as EncryptionAdminForwarding from "./EncryptionAdminForwarding.ts"
@@ -20,14 +23,15 @@ import * as KvStoreForwarding from "./KvStoreForwarding.ts"
 import * as KvStorePatient from "./KvStorePatient.ts"
 import * as LeaderConnectionLive from "./LeaderConnectionLive.ts"
 
-type Administration = EncryptionAdmin | Cutover
+type Administration = ClusterAdmin | EncryptionAdmin | Cutover
 type Needs = NodeConfig | QuiescenceBarrier | Transport
 
 /** Stands in front of the services that it requires. */
 export const administration: Layer.Layer<Administration, never, Administration | Needs> =
   Layer.mergeAll(
     Layer.provide(EncryptionAdminPatient.layer, EncryptionAdminForwarding.layer),
-    Layer.provide(CutoverPatient.layer, CutoverForwarding.layer)
+    Layer.provide(CutoverPatient.layer, CutoverForwarding.layer),
+    Layer.provide(ClusterAdminPatient.layer, ClusterAdminForwarding.layer)
   ).pipe(Layer.provide(LeaderConnectionLive.layer))
 
 /** The same, with the key-value store. */

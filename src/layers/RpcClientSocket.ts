@@ -9,10 +9,12 @@
  */
 import * as Effect from "effect/Effect"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
-import type { Endpoint } from "../domain/api/Endpoint.ts"
+import * as Endpoint from "../domain/api/Endpoint.ts"
+import type { NodeName } from "../domain/Ids.ts"
 import * as Command from "../domain/kv/Command.ts"
 import * as Txn from "../domain/kv/Txn.ts"
 import type { SessionId } from "../domain/log/Request.ts"
+import type { AddRequest } from "../services/ClusterAdmin.ts"
 import type { RangeOptions, TxnOptions, WriteOptions } from "../services/KvStore.ts"
 import type { Rpc } from "./RpcConnection.ts"
 import * as RpcEndpoints from "./RpcEndpoints.ts"
@@ -24,7 +26,7 @@ export type { CallFailure } from "./RpcEndpoints.ts"
  * with the scope. With several nodes it rides out the loss of any but the last of them.
  */
 export const connect = Effect.fnUntraced(function* (
-  endpoints: Endpoint | ReadonlyArray<Endpoint>,
+  endpoints: Endpoint.Endpoint | ReadonlyArray<Endpoint.Endpoint>,
   options?: RpcEndpoints.Options
 ) {
   const list = "port" in endpoints ? [endpoints] : endpoints
@@ -33,9 +35,9 @@ export const connect = Effect.fnUntraced(function* (
 
 export type Client = ReturnType<typeof clientOf>
 
-type Ask = Effect.Success<ReturnType<typeof RpcEndpoints.make>>
+type Way = Effect.Success<ReturnType<typeof RpcEndpoints.make>>
 
-const clientOf = (ask: Ask) => {
+const clientOf = ({ ask, endpoint }: Way) => {
   /** Sends nothing if there is a refusal: a request that is too large would spoil the connection. */
   const sent = <Refusal, A, E, R>(
     refusal: Refusal | undefined,
@@ -45,6 +47,8 @@ const clientOf = (ask: Ask) => {
   const bytesOf = (text: string | Uint8Array) =>
     typeof text === "string" ? new TextEncoder().encode(text) : text
   return {
+    /** `HOST:PORT` of the node that it talks to; `undefined` while there is none. */
+    endpoint,
     put: (keyText: string | Uint8Array, valueText: string | Uint8Array, write?: WriteOptions) => {
       const pair = { key: bytesOf(keyText), value: bytesOf(valueText) }
       return sent(Command.putRefusalOf(pair), repeatOf(write), (rpc) =>
@@ -83,9 +87,25 @@ const clientOf = (ask: Ask) => {
     encryptionStatus: ask("always", (rpc) => rpc.EncryptionStatus()),
     // Idempotent, but a repeat would say that it was active before.
     enableStorageEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableStorageEnvelope()),
-    enableRaftEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableRaftEnvelope())
+    enableRaftEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableRaftEnvelope()),
+    ...membersOf(ask)
   }
 }
+
+const membersOf = (ask: Way["ask"]) => ({
+  /** As the node sees them that it talks to. */
+  members: ask("always", (rpc) => rpc.MemberList()),
+  addMember: ({ address, learner, nodeName }: AddRequest) =>
+    ask("ifNotProposed", (rpc) =>
+      rpc.MemberAdd({ nodeName, learner, address: Endpoint.format(address) })
+    ),
+  promoteMember: (nodeName: NodeName) =>
+    ask("ifNotProposed", (rpc) => rpc.MemberPromote({ nodeName })),
+  removeMember: (nodeName: NodeName) =>
+    ask("ifNotProposed", (rpc) => rpc.MemberRemove({ nodeName })),
+  transferLeadership: (nodeName: NodeName) =>
+    ask("ifNotProposed", (rpc) => rpc.LeaderTransfer({ nodeName }))
+})
 
 /** A field that is absent, not undefined, without a session. */
 const sessionOf = ({ session }: WriteOptions = {}) => (session === undefined ? {} : { session })

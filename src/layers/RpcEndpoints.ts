@@ -88,6 +88,7 @@ const makeConnections = Effect.fnUntraced(function* (endpoints: ReadonlyArray<En
   }).pipe(oneAtATime.withPermits(1))
 
   return {
+    current,
     connected: Effect.suspend(() => {
       const open = current()
       return open === undefined ? openNext : Effect.succeed(open)
@@ -114,7 +115,7 @@ export const make = Effect.fnUntraced(function* (
   endpoints: ReadonlyArray<Endpoint.Endpoint>,
   { deadlineMillis = 30_000 }: Options = {}
 ) {
-  const { connected, leave } = yield* makeConnections(endpoints)
+  const { connected, current, leave } = yield* makeConnections(endpoints)
   yield* connected
 
   const once = <A, E, R>(
@@ -128,7 +129,7 @@ export const make = Effect.fnUntraced(function* (
         return Effect.void
       })
     })
-  return <A, E, R>(
+  const ask = <A, E, R>(
     repeat: Repeat,
     call: (rpc: RpcConnection.Rpc) => Effect.Effect<A, E | RpcClientError, R>
   ): Effect.Effect<A, Exclude<E, RpcClientError> | CallFailure, R> => {
@@ -146,5 +147,11 @@ export const make = Effect.fnUntraced(function* (
         yield* Effect.sleep(pause)
       }
     })
+  }
+
+  return {
+    ask,
+    /** `HOST:PORT` of the node that it talks to; `undefined` while there is none. */
+    endpoint: () => current()?.endpoint
   }
 })

@@ -17,6 +17,7 @@ import * as SocketServer from "effect/socket/SocketServer"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import { ListenFailure, ListenRefused } from "../domain/api/Errors.ts"
 import { frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
+import type { ClusterAdmin } from "../services/ClusterAdmin.ts"
 import type { Cutover } from "../services/Cutover.ts"
 import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
 import type { KvStore } from "../services/KvStore.ts"
@@ -24,6 +25,7 @@ import type { NodeConfig } from "../services/NodeConfig.ts"
 import type { NodeStatus } from "../services/NodeStatus.ts"
 import * as AdminHandlers from "./AdminHandlers.ts"
 import * as KvHandlers from "./KvHandlers.ts"
+import * as MemberHandlers from "./MemberHandlers.ts"
 import * as RpcDrain from "./RpcDrain.ts"
 
 /** Fails unless the endpoint is a loopback address; checked before anything is opened. */
@@ -61,7 +63,7 @@ const listening = (listen: Endpoint.Endpoint) =>
 const server = RpcServer.layer(SealogApi, { disableFatalDefects: true, disableTracing: true }).pipe(
   Layer.provide(RpcServer.layerProtocolSocketServer),
   Layer.provide(RpcSerialization.layerSchemaBinary({ maxFrameSize: frameBytesMax })),
-  Layer.provide([KvHandlers.layer, AdminHandlers.layer])
+  Layer.provide([KvHandlers.layer, AdminHandlers.layer, MemberHandlers.layer])
 )
 
 /** Depends on the server, so it is released before it. */
@@ -78,7 +80,7 @@ export const layer = (
 ): Layer.Layer<
   SocketServer.SocketServer,
   ListenRefused | ListenFailure,
-  KvStore | EncryptionAdmin | Cutover | NodeStatus | NodeConfig
+  ClusterAdmin | KvStore | EncryptionAdmin | Cutover | NodeStatus | NodeConfig
 > =>
   drainFirst.pipe(
     Layer.provide(server),

@@ -10,6 +10,7 @@ import type { Endpoint } from "../domain/api/Endpoint.ts"
 import type {
   LeaderLost,
   LeaderNotReady,
+  MembershipOutcomeUnknown,
   NodeStopped,
   NotLeader,
   ProposalTimedOut,
@@ -56,12 +57,16 @@ export interface MemberChanged {
   readonly wasAlready: boolean
 }
 
-/** Of these `ProposalTimedOut`, `NodeStopped` and `LeaderLost` leave open whether it is changed. */
+/**
+ * Of these `MembershipOutcomeUnknown`, `ProposalTimedOut`, `NodeStopped` and `LeaderLost` leave open
+ * whether it is changed.
+ */
 export type ChangeFailure =
   | NotLeader
   | LeaderNotReady
   | LeaderLost
   | MembershipChangeInProgress
+  | MembershipOutcomeUnknown
   | NodeStopped
   | ProposalTimedOut
   | TooManyProposals

@@ -37,6 +37,10 @@ export interface NodeSettings {
   /** A client session that nobody has used for this long may be ended; how often it is looked for. */
   readonly sessionIdleMillis: number
   readonly sessionScanMillis: number
+  /** Committed entries that a learner may lack when it is promoted. */
+  readonly learnerLagMax: number
+  /** How long adding a voter waits for it to catch up; then it stays a learner. */
+  readonly learnerCatchUpTimeoutMillis: number
   /** How long a connection with a peer may take to be made, handshake included. */
   readonly peerConnectTimeoutMillis: number
   /** Pause before a peer is dialled again: from the first to the second, doubling, with jitter. */

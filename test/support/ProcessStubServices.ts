@@ -7,11 +7,11 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Errors from "../../src/domain/encryption/Errors.ts"
-import type {
-  LeaderNotReady,
+import {
+  type LeaderNotReady,
   NotLeader,
-  ProposalSuperseded,
-  ProposalTimedOut
+  type ProposalSuperseded,
+  type ProposalTimedOut
 } from "../../src/domain/engine/Errors.ts"
 import type {
   ClusterId,
@@ -23,8 +23,10 @@ import type {
   Term
 } from "../../src/domain/Ids.ts"
 import type { StoredValue } from "../../src/domain/machine/ValueStore.ts"
+import { MembershipChangeInProgress } from "../../src/domain/members/Errors.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
+import { ClusterAdmin } from "../../src/services/ClusterAdmin.ts"
 import { Cutover, type CutoverDone, type CutoverFailure } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
@@ -98,6 +100,13 @@ const administration = (script: Script) =>
       state: () => {
         throw new Error("not asked for by the handlers")
       }
+    }),
+    Layer.succeed(ClusterAdmin, {
+      members: () => [],
+      add: () => Effect.die("members are tested against a node"),
+      promote: () => Effect.fail(new MembershipChangeInProgress({})),
+      remove: () => Effect.fail(new NotLeader({ leader: 2 })),
+      transferLeadership: () => Effect.die("members are tested against a node")
     }),
     Layer.succeed(NodeStatus, {
       read: () => ({

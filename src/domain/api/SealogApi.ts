@@ -1,5 +1,6 @@
 /**
- * The one contract that a node serves on its socket: KV and administration together (SPEC §7, §12).
+ * The one contract that a node serves on its socket: KV, administration and members together (SPEC §7, §12,
+ * §15).
  *
  * Client and server must agree on the group and on the frame limit: a frame above the server's limit
  * spoils the connection for every call on it, so clients check sizes before they send. Proof:
@@ -9,8 +10,9 @@ import { invariant } from "../Invariant.ts"
 import * as Limits from "../Limits.ts"
 import { AdminApi } from "./AdminApi.ts"
 import { KvApi } from "./KvApi.ts"
+import { MemberApi } from "./MemberApi.ts"
 
-export const SealogApi = KvApi.merge(AdminApi)
+export const SealogApi = KvApi.merge(AdminApi, MemberApi)
 
 /** The header of a request that one node hands to another: it is not forwarded again (SPEC §9). */
 export const forwardedHeader = "sealog-forwarded"

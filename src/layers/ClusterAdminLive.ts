@@ -1,0 +1,201 @@
+/**
+ * Changes of the cluster on the leader: decided by `domain/members/Administration`, made by the engine
+ * (SPEC §15).
+ *
+ * What must never happen: a change decided by a node that does not lead; a voter added that has yet to
+ * receive the log. Two callers may decide at the same time: the engine makes one change after the
+ * other, and refuses what comes meanwhile. Proof: `test/layers/ClusterAdmin.test.ts`.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Result from "effect/Result"
+import * as Endpoint from "../domain/api/Endpoint.ts"
+import * as SidecarState from "../domain/encryption/SidecarState.ts"
+import { ProposalTimedOut } from "../domain/engine/Errors.ts"
+import type { LogIndex, MemberId, NodeName } from "../domain/Ids.ts"
+import * as Administration from "../domain/members/Administration.ts"
+import {
+  LeadershipTransferFailed,
+  LearnerLagging,
+  MembershipChangeInProgress
+} from "../domain/members/Errors.ts"
+import type { Member } from "../domain/members/Member.ts"
+import type { MembershipChange } from "../domain/raft/MembershipChange.ts"
+import { Applier } from "../services/Applier.ts"
+import {
+  type ChangeFailure,
+  ClusterAdmin,
+  type MemberChanged,
+  type MemberStatus
+} from "../services/ClusterAdmin.ts"
+import { Introductions } from "../services/Introductions.ts"
+import { NodeConfig } from "../services/NodeConfig.ts"
+import { Opening } from "../services/Opening.ts"
+import { RaftEngine } from "../services/RaftEngine.ts"
+import { Transport } from "../services/Transport.ts"
+
+const make = Effect.gen(function* () {
+  const introductions = yield* Introductions
+  const facts = yield* makeFacts
+  const { leading, propose, transfer } = yield* makeEngineCalls
+  const caughtUp = yield* makeCaughtUp(facts)
+
+  /** Decides and proposes in one turn, on the leader. */
+  const changed = <E>(
+    decide: (facts: Administration.Facts) => Result.Result<Administration.Step, E>
+  ) =>
+    Effect.gen(function* () {
+      yield* leading
+      const step = yield* Effect.fromResult(decide(facts()))
+      if (step._tag === "Propose") yield* propose(step.change)
+      return step
+    })
+  const answerOf = (member: Member, wasAlready: boolean): MemberChanged => {
+    const role = Administration.isLearner(facts(), member) ? "learner" : "voter"
+    return { id: member.id, role, wasAlready }
+  }
+  const promote = (nodeName: NodeName) =>
+    Effect.map(
+      changed((known) => Administration.promote(known, nodeName)),
+      ({ member }) => answerOf(member, false)
+    )
+  return ClusterAdmin.of({
+    members: yield* makeMembers(facts),
+    add: Effect.fnUntraced(function* ({ address, learner, nodeName }) {
+      const introduction = introductions.newest(nodeName)
+      const { _tag, member } = yield* changed((known) =>
+        Administration.add(known, { nodeName, address, introduction })
+      )
+      const added = answerOf(member, _tag === "Done")
+      if (learner || added.role === "voter") return added
+      yield* caughtUp(member)
+      return yield* promote(nodeName)
+    }),
+    promote,
+    remove: (nodeName) =>
+      Effect.map(
+        changed((known) => Administration.remove(known, nodeName)),
+        ({ member }) => ({ id: member.id })
+      ),
+    transferLeadership: Effect.fnUntraced(function* (nodeName) {
+      yield* leading
+      const known = facts()
+      const { id } = yield* Effect.fromResult(Administration.transferee(known, nodeName))
+      if (id !== known.self) yield* transfer(nodeName, id)
+      return { id }
+    })
+  })
+})
+
+/** What this node knows, read afresh each time. */
+const makeFacts = Effect.gen(function* () {
+  const applier = yield* Applier
+  const engine = yield* RaftEngine
+  const transport = yield* Transport
+  const { learnerLagMax: lagMax } = yield* NodeConfig
+  const { memberId: self } = yield* Opening
+  return (): Administration.Facts => {
+    const { commit, progress } = engine.status()
+    const connections = transport.connections()
+    return {
+      members: applier.members,
+      self,
+      commit,
+      matchOf: (id) => progress.get(id)?.match,
+      isReachable: (id) => connections.some(({ isConnected, peer }) => peer === id && isConnected),
+      isEncrypted: SidecarState.phase(applier.sidecar) !== 0,
+      lagMax
+    }
+  }
+})
+
+const makeMembers = Effect.fnUntraced(function* (facts: () => Administration.Facts) {
+  const engine = yield* RaftEngine
+  const transport = yield* Transport
+  return (): ReadonlyArray<MemberStatus> => {
+    const known = facts()
+    const { leader } = engine.status()
+    const connections = transport.connections()
+    return [...known.members.byId.values()].map((member) => {
+      const { address, id, incarnation, nodeName } = member
+      const connection = connections.find(({ peer }) => peer === id)
+      const match = known.matchOf(id)
+      return {
+        id,
+        nodeName,
+        incarnation,
+        address: address === undefined ? undefined : Endpoint.format(address),
+        endpoint: connection?.endpoint,
+        role: Administration.isLearner(known, member) ? "learner" : "voter",
+        isLeader: id === leader,
+        isConnected: id === known.self || connection?.isConnected === true,
+        match,
+        lag: match === undefined ? undefined : Administration.lagOf(known, member)
+      }
+    })
+  }
+})
+
+/** The engine, in the words of an operator. */
+const makeEngineCalls = Effect.gen(function* () {
+  const engine = yield* RaftEngine
+  const { proposalTimeoutMillis: timeoutMillis } = yield* NodeConfig
+  return {
+    leading: Effect.suspend(() => {
+      const intake = engine.intake()
+      return intake._tag === "Open" ? Effect.void : Effect.fail(intake.reason)
+    }),
+    propose: (change: MembershipChange): Effect.Effect<void, ChangeFailure> =>
+      engine.changeMembership(change).pipe(
+        Effect.timeoutOrElse({
+          duration: timeoutMillis,
+          orElse: () => Effect.fail(new ProposalTimedOut({ timeoutMillis }))
+        }),
+        // It was decided before another change was applied.
+        Effect.catchTag("MembershipChangeRefused", () =>
+          Effect.fail(new MembershipChangeInProgress({}))
+        ),
+        Effect.asVoid
+      ),
+    transfer: (nodeName: NodeName, to: MemberId) =>
+      engine.transferLeadership(to).pipe(
+        Effect.catchTag("TransferFailed", ({ reason }) =>
+          Effect.fail(
+            new LeadershipTransferFailed({
+              nodeName,
+              reason: reason === "notAVoter" ? "anotherLeads" : reason
+            })
+          )
+        )
+      )
+  }
+})
+
+/** Waits until a learner has what was committed when it was asked for; looks once a tick. */
+const makeCaughtUp = Effect.fnUntraced(function* (facts: () => Administration.Facts) {
+  const { leading } = yield* makeEngineCalls
+  const { learnerCatchUpTimeoutMillis, learnerLagMax: lagMax, tickMillis } = yield* NodeConfig
+  return (member: Member) =>
+    Effect.gen(function* () {
+      const until: LogIndex = facts().commit
+      const deadline = (yield* Clock.currentTimeMillis) + learnerCatchUpTimeoutMillis
+      for (;;) {
+        yield* leading
+        const known = facts()
+        const isGone = !known.members.byId.has(member.id)
+        if (isGone || (known.matchOf(member.id) ?? 0) >= until) return
+        if ((yield* Clock.currentTimeMillis) >= deadline) {
+          const lag = Administration.lagOf(known, member)
+          return yield* new LearnerLagging({ nodeName: member.nodeName, lag, lagMax })
+        }
+        yield* Effect.sleep(tickMillis)
+      }
+    })
+})
+
+export const layer: Layer.Layer<
+  ClusterAdmin,
+  never,
+  Applier | Introductions | NodeConfig | Opening | RaftEngine | Transport
+> = Layer.effect(ClusterAdmin, make)

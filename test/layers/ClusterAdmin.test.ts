@@ -1,0 +1,305 @@
+/**
+ * SPEC §15: changes of the cluster on its leader, over an engine and a network that the test answers
+ * for; and what becomes of them at a node that does not lead.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as TestClock from "effect/testing/TestClock"
+import type { Endpoint } from "../../src/domain/api/Endpoint.ts"
+import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
+import {
+  MembershipChangeRefused,
+  NotLeader,
+  TransferFailed
+} from "../../src/domain/engine/Errors.ts"
+import type {
+  ClusterId,
+  Incarnation,
+  LogIndex,
+  MemberId,
+  NodeName,
+  Term
+} from "../../src/domain/Ids.ts"
+import type { Member } from "../../src/domain/members/Member.ts"
+import * as Members from "../../src/domain/members/Members.ts"
+import type { PeerStatus, Status } from "../../src/domain/raft/Status.ts"
+import * as ClusterAdminLive from "../../src/layers/ClusterAdminLive.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import { Applier } from "../../src/services/Applier.ts"
+import { ClusterAdmin } from "../../src/services/ClusterAdmin.ts"
+import { Introductions } from "../../src/services/Introductions.ts"
+import { Opening } from "../../src/services/Opening.ts"
+import { type Intake, RaftEngine } from "../../src/services/RaftEngine.ts"
+import { Transport } from "../../src/services/Transport.ts"
+
+const address = (port: number): Endpoint => ({ host: "127.0.0.1", port })
+const name = (number: number) => `n${number}` as NodeName
+
+const member = (number: number): Member => ({
+  id: number as MemberId,
+  nodeName: name(number),
+  incarnation: String(number).padStart(32, "0") as Incarnation,
+  address: address(7000 + number)
+})
+
+/** A service of which only these are asked for. */
+const only = <Self, Shape extends object>(
+  service: Context.Service<Self, Shape>,
+  some: Partial<Shape>
+): Layer.Layer<Self> => Layer.succeed(service, some as Shape)
+
+const clusterId = "c".repeat(32) as ClusterId
+
+/** A leader whose log, members and neighbours are what the test says. */
+class FakeLeader {
+  members = Members.founding([member(1), member(2)]).reduce(
+    (members, step) => Members.apply(members, step).members,
+    Members.empty
+  )
+  intake: Intake = { _tag: "Open", term: 1 as Term }
+  commit = 500 as LogIndex
+  matches: Record<number, number> = { 1: 500, 2: 500 }
+  changes = 0
+  /** What the engine answers instead of making a change. */
+  refusal: MembershipChangeRefused | undefined
+  transferred: Array<number> = []
+  transferRefusal: TransferFailed | undefined
+
+  get layer() {
+    const applier = { sidecar: SidecarState.initial(clusterId) } as unknown as Applier["Service"]
+    Object.defineProperty(applier, "members", { get: () => this.members })
+    return ClusterAdminLive.layer.pipe(
+      Layer.provide([
+        Layer.succeed(Applier, applier),
+        this.engine,
+        only(Transport, {
+          connections: () => [2, 3].map((peer) => connectionOf(peer as MemberId))
+        }),
+        only(Introductions, {
+          newest: (nodeName) => (nodeName === name(3) ? introduction : undefined)
+        }),
+        only(Opening, { memberId: 1 as MemberId }),
+        NodeConfigLive.layer({
+          tickMillis: 100,
+          learnerLagMax: 10,
+          learnerCatchUpTimeoutMillis: 5_000
+        })
+      ])
+    )
+  }
+
+  private get engine() {
+    return only(RaftEngine, {
+      intake: () => this.intake,
+      status: () =>
+        ({
+          commit: this.commit,
+          leader: 1 as MemberId,
+          progress: this.progress()
+        }) as Partial<Status> as Status,
+      changeMembership: (change) =>
+        Effect.suspend(() => {
+          this.changes += 1
+          if (this.refusal !== undefined) return Effect.fail(this.refusal)
+          const { members, outcome } = Members.apply(this.members, change)
+          assert(outcome._tag === "Changed")
+          this.members = members
+          return Effect.succeed({ index: this.commit, configuration: members.configuration })
+        }),
+      transferLeadership: (to) =>
+        Effect.suspend(() => {
+          this.transferred.push(to)
+          return this.transferRefusal === undefined
+            ? Effect.void
+            : Effect.fail(this.transferRefusal)
+        })
+    })
+  }
+
+  private progress() {
+    return new Map(
+      Object.entries(this.matches).map(([id, match]) => [
+        Number(id) as MemberId,
+        { match: match as LogIndex } as PeerStatus
+      ])
+    )
+  }
+}
+
+const connectionOf = (peer: MemberId) => ({
+  peer,
+  endpoint: `127.0.0.1:${8000 + peer}`,
+  isConnected: true,
+  bytesSent: 0,
+  bytesReceived: 0,
+  messagesDropped: 0
+})
+
+const introduction = {
+  nodeName: name(3),
+  incarnation: member(3).incarnation,
+  address: address(7003),
+  listDigest: undefined,
+  hasKek: false,
+  softwareVersion: "0"
+}
+
+const newcomer = { nodeName: name(3), address: address(7003), learner: false }
+
+const withLeader = <A, E>(
+  test: (leader: FakeLeader, admin: ClusterAdmin["Service"]) => Effect.Effect<A, E>
+) =>
+  Effect.suspend(() => {
+    const leader = new FakeLeader()
+    return Effect.flatMap(ClusterAdmin, (admin) => test(leader, admin)).pipe(
+      Effect.provide(leader.layer)
+    )
+  })
+
+const rolesOf = (admin: ClusterAdmin["Service"]) =>
+  admin.members().map(({ nodeName, role }) => `${nodeName} ${role}`)
+
+describe("a leader that changes its cluster", () => {
+  it.effect("adds a learner, waits until it has the log, and gives it its vote", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        const adding = yield* Effect.forkChild(admin.add(newcomer), { startImmediately: true })
+        yield* TestClock.adjust(300)
+        assert.deepStrictEqual(rolesOf(admin), ["n1 voter", "n2 voter", "n3 learner"])
+        leader.matches[3] = 499
+        leader.commit = 700 as LogIndex
+        yield* TestClock.adjust(300)
+        assert.isUndefined(adding.pollUnsafe(), "one entry short of what was committed then")
+        leader.matches[3] = 695
+        yield* TestClock.adjust(100)
+        const added = yield* Fiber.join(adding)
+        assert.deepStrictEqual(added, { id: 3 as MemberId, role: "voter", wasAlready: false })
+        assert.deepStrictEqual(rolesOf(admin), ["n1 voter", "n2 voter", "n3 voter"])
+        assert.strictEqual(leader.changes, 2)
+      })
+    )
+  )
+
+  it.effect("says that it is a learner now, if it does not catch up in time", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        const adding = yield* Effect.forkChild(Effect.flip(admin.add(newcomer)), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust("6 seconds")
+        const failure = yield* Fiber.join(adding)
+        assert.strictEqual(failure._tag, "LearnerLagging")
+        assert.match(failure.message, /n3 is a learner and lacks 500 entries/)
+        assert.deepStrictEqual(rolesOf(admin), ["n1 voter", "n2 voter", "n3 learner"])
+
+        leader.matches[3] = 500
+        const again = yield* admin.add(newcomer)
+        assert.deepStrictEqual(again, { id: 3 as MemberId, role: "voter", wasAlready: false })
+      })
+    )
+  )
+
+  it.effect("adds a learner that stays one, and what is so already is no error", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        const asLearner = { ...newcomer, learner: true }
+        const added = yield* admin.add(asLearner)
+        assert.deepStrictEqual(added, { id: 3 as MemberId, role: "learner", wasAlready: false })
+        const again = yield* admin.add(asLearner)
+        assert.deepStrictEqual(again, { ...added, wasAlready: true })
+        assert.strictEqual(leader.changes, 1)
+        leader.matches[3] = 500
+        yield* admin.promote(name(3))
+        const voter = yield* admin.add(newcomer)
+        assert.deepStrictEqual(voter, { id: 3 as MemberId, role: "voter", wasAlready: true })
+        assert.strictEqual(leader.changes, 2)
+      })
+    )
+  )
+
+  it.effect("stops waiting when it leads no longer, or when the learner is removed", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        const adding = yield* Effect.forkChild(Effect.flip(admin.add(newcomer)), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust(100)
+        yield* admin.remove(name(3))
+        yield* TestClock.adjust(100)
+        assert.strictEqual((yield* Fiber.join(adding))._tag, "MemberUnknown")
+
+        const again = yield* Effect.forkChild(Effect.flip(admin.add(newcomer)), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust(100)
+        leader.intake = { _tag: "Shut", reason: new NotLeader({ leader: 2 }) }
+        yield* TestClock.adjust(100)
+        assert.strictEqual((yield* Fiber.join(again))._tag, "NotLeader")
+      })
+    )
+  )
+
+  it.effect("makes one change at a time", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        leader.refusal = new MembershipChangeRefused({ reason: "pending" })
+        const failure = yield* Effect.flip(admin.remove(name(2)))
+        assert.strictEqual(failure._tag, "MembershipChangeInProgress")
+      })
+    )
+  )
+
+  it.effect("proposes nothing of what it refuses, and nothing where it does not lead", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        const tagOf = <A, E extends { readonly _tag: string }>(refused: Effect.Effect<A, E>) =>
+          Effect.map(Effect.flip(refused), ({ _tag }) => _tag)
+        const stranger = { ...newcomer, nodeName: name(4), address: address(7004) }
+        assert.strictEqual(yield* tagOf(admin.add(stranger)), "NodeNotIntroduced")
+        assert.strictEqual(yield* tagOf(admin.promote(name(2))), "NotALearner")
+        assert.strictEqual(yield* tagOf(admin.remove(name(4))), "MemberUnknown")
+        leader.intake = { _tag: "Shut", reason: new NotLeader({ leader: 2 }) }
+        assert.strictEqual(yield* tagOf(admin.add(newcomer)), "NotLeader")
+        assert.strictEqual(yield* tagOf(admin.promote(name(2))), "NotLeader")
+        assert.strictEqual(yield* tagOf(admin.remove(name(2))), "NotLeader")
+        assert.strictEqual(yield* tagOf(admin.transferLeadership(name(2))), "NotLeader")
+        assert.deepStrictEqual([leader.changes, leader.transferred], [0, []])
+      })
+    )
+  )
+
+  it.effect("hands the leadership over, and to itself without doing anything", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        assert.deepStrictEqual(yield* admin.transferLeadership(name(1)), { id: 1 as MemberId })
+        assert.deepStrictEqual(yield* admin.transferLeadership(name(2)), { id: 2 as MemberId })
+        assert.deepStrictEqual(leader.transferred, [2])
+        leader.transferRefusal = new TransferFailed({ to: 2, reason: "timedOut" })
+        const failure = yield* Effect.flip(admin.transferLeadership(name(2)))
+        assert.strictEqual(failure._tag, "LeadershipTransferFailed")
+        assert.match(failure.message, /not handed to n2: it did not take over in time/)
+      })
+    )
+  )
+
+  it.effect("lists its members with what it knows of each", () =>
+    withLeader((leader, admin) =>
+      Effect.sync(() => {
+        leader.matches[2] = 450
+        const [first, second] = admin.members()
+        assert.deepInclude(first, { id: 1 as MemberId, isLeader: true, isConnected: true, lag: 0 })
+        assert.deepInclude(second, {
+          nodeName: name(2),
+          address: "127.0.0.1:7002",
+          endpoint: "127.0.0.1:8002",
+          isLeader: false,
+          match: 450 as LogIndex,
+          lag: 50
+        })
+      })
+    )
+  )
+})
