@@ -56,7 +56,8 @@ export const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E,
 const replication = Layer.mergeAll(
   ReplicaLive.layer,
   EncryptionAdminLive.layer,
-  CutoverLive.layer
+  CutoverLive.layer,
+  ClusterAdminLive.layer
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
   Layer.provideMerge(CoordinatorLive.layer),
