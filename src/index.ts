@@ -145,6 +145,7 @@ export { ApplyFailed, type ApplyFailure } from "./domain/apply/Errors.ts"
 export { Malformed } from "./domain/bytes/Errors.ts"
 export {
   EncryptionApplyFailed,
+  EnvelopeCutoverDivergence,
   RaftUnwrapFailed,
   SealedStateNotEnabled,
   SidecarInconsistent,

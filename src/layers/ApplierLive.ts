@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import { Applier as DomainApplier } from "../domain/apply/Applier.ts"
 import * as ReplicatedState from "../domain/apply/ReplicatedState.ts"
 import * as SealedState from "../domain/apply/SealedState.ts"
+import * as CutoverDivergence from "../domain/snapshot/CutoverDivergence.ts"
 import { AppliedIndexOutsideLog, DirectoryOfAnotherCluster } from "../domain/state/Errors.ts"
 import { Applier } from "../services/Applier.ts"
 import { Keystore } from "../services/Keystore.ts"
@@ -38,6 +39,7 @@ const make = Effect.gen(function* () {
     })
   }
   yield* guardAppliedIndex(state)
+  yield* guardCutover(state)
   const sealed = SealedState.problemOf(state, store.reader)
   if (sealed !== undefined) return yield* sealed
   const { keys } = state.sidecar
@@ -76,6 +78,15 @@ const guardAppliedIndex = Effect.fnUntraced(function* (state: ReplicatedState.Re
   if (index < firstIndex - 1 || index > lastIndex) {
     return yield* new AppliedIndexOutsideLog({ appliedIndex: index, firstIndex, lastIndex })
   }
+})
+
+/** SPEC §17: where the log begins and what the state says of the cutover tell one story. */
+const guardCutover = Effect.fnUntraced(function* (state: ReplicatedState.ReplicatedState) {
+  const snapshot = (yield* RaftLogStore).snapshotPointer()
+  const cutover = state.sidecar.raftEnvelopeCutoverIndex
+  const sidecar = { cutover, applied: state.applied.index }
+  const problem = CutoverDivergence.problemOf({ snapshot, sidecar })
+  if (problem !== undefined) return yield* problem
 })
 
 export const layer = Layer.effect(Applier, make)

@@ -24,10 +24,22 @@ import type { LogChanges } from "./LogEnvironment.ts"
 export class Cursor {
   pointer: SnapshotPointer
   last: LogIndex
+  /** Of the entries, about. */
+  bytes: number
 
-  constructor(pointer: SnapshotPointer, last: LogIndex) {
+  constructor(pointer: SnapshotPointer, last: LogIndex, bytes: number) {
     this.pointer = pointer
     this.last = last
+    this.bytes = bytes
+  }
+
+  get count(): number {
+    return this.last - this.pointer.index
+  }
+
+  /** Some of the entries go, of a size like the others. */
+  forget(count: number): void {
+    this.bytes -= this.count === 0 ? 0 : (this.bytes * count) / this.count
   }
 
   get first(): LogIndex {
@@ -93,6 +105,7 @@ const makeCompact = ({ commit, cursor, groupId, term }: Parts, exclusively: Excl
       const { generation } = cursor.pointer
       const crossed = cutover <= through ? cutover : Position.noIndex
       invariant(crossed >= cursor.pointer.cutover, "a log does not forget that it was cut over")
+      cursor.forget(through - from + 1)
       cursor.pointer = { index: through, term: known, cutover: crossed, generation }
       const remove = { from, until: Position.after(through) }
       return commit(changesOf("compact", remove, [pointerRecord(groupId, cursor.pointer)]))
@@ -131,6 +144,7 @@ const makeInstall = (
         const until = Position.after(cursor.last)
         const from = Position.larger(first, Position.plus(until, -removedCountMax))
         return Effect.map(commit(changesOf("truncate", { from, until }, [])), () => {
+          cursor.forget(until - from)
           cursor.last = Position.before(from)
         })
       },
@@ -147,6 +161,7 @@ const makeInstall = (
         { name: "hardState", record: HardStateRecord.encode(groupId, raised) }
       ]
       return Effect.map(commit(changesOf("install", undefined, records)), () => {
+        cursor.forget(Math.min(cursor.last, index) - cursor.pointer.index)
         cursor.pointer = pointer
         cursor.last = Position.larger(cursor.last, index)
       })

@@ -50,7 +50,13 @@ export interface LogTables {
   readonly entry: (index: LogIndex) => Uint8Array | undefined
   /** The first and the last index and how many entries there are; `undefined` if there is none. */
   readonly extent: () =>
-    | { readonly first: LogIndex; readonly last: LogIndex; readonly count: number }
+    | {
+        readonly first: LogIndex
+        readonly last: LogIndex
+        readonly count: number
+        /** What they take, about. */
+        readonly bytes: number
+      }
     | undefined
   /** The bytes belong to the caller. */
   readonly record: (name: RecordName) => Uint8Array | undefined
@@ -161,6 +167,10 @@ function makeRaftLogStore(
       const changes = { ...ofLog, records: [...ofLog.records, ...beside] }
       if (changes.entries.length === 0 && changes.records.length === 0) return Effect.void
       const moveCursor = Effect.sync(() => {
+        const replaced =
+          cursor.last - (changes.entries[0]?.index ?? Position.after(cursor.last)) + 1
+        cursor.forget(Math.max(0, replaced))
+        cursor.bytes += bytesOf(changes)
         cursor.last = last
       })
       return alone(Effect.andThen(writer.commit(changes), moveCursor))
@@ -179,6 +189,7 @@ function makeRaftLogStore(
     },
     hardState,
     persist: (logWrite) => write(logWrite),
+    bytes: () => cursor.bytes,
     snapshotPointer: () => cursor.pointer,
     compact: beginning.compact,
     install: (installation) => alone(beginning.install(installation))
@@ -236,7 +247,7 @@ function openCursor(groupId: GroupId, tables: LogTables): Cursor {
   const pointer = pointerOf(groupId, tables)
   const last = lastOf(groupId, tables, Position.after(pointer.index))
   if (readHardState(groupId, tables).commit > last) throw missing(groupId, Position.after(last))
-  return new Cursor(pointer, last)
+  return new Cursor(pointer, last, tables.extent()?.bytes ?? 0)
 }
 
 function pointerOf(groupId: GroupId, tables: LogTables): SnapshotPointer.SnapshotPointer {
@@ -289,6 +300,9 @@ function readHardState(groupId: GroupId, tables: LogTables): HardState.HardState
 
 const missing = (groupId: GroupId, index: LogIndex): LogCorrupted =>
   new LogCorrupted({ groupId, index, reason: "missing" })
+
+const bytesOf = ({ entries }: LogChanges): number =>
+  entries.reduce((bytes, { record }) => bytes + record.length, 0)
 
 /** Encodes everything before anything is issued, so that a bug cannot leave half a write. */
 function changesOf(

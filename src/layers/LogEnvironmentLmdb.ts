@@ -113,8 +113,17 @@ function extentOf(entries: LmdbEnvironment.TableDatabase) {
   const first = edge(false)
   const last = edge(true)
   if (first === undefined || last === undefined) return undefined
-  const { entryCount } = entries.getStats() as { readonly entryCount: number }
-  return { first, last, count: entryCount }
+  const stats = entries.getStats() as Stats
+  const bytes = (stats.treeLeafPageCount + stats.overflowPages) * stats.pageSize
+  return { first, last, count: stats.entryCount, bytes }
+}
+
+/** What is used here of a table's statistics. */
+interface Stats {
+  readonly entryCount: number
+  readonly pageSize: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
 }
 
 const keyBytes = 8

@@ -50,11 +50,13 @@ const logTables = (disk: MemoryDisk, opening: number): LogEnvironment.LogTables 
     if (disk.entries.size === 0) return undefined
     let first = Number.POSITIVE_INFINITY
     let last = 0
-    for (const index of disk.entries.keys()) {
+    let bytes = 0
+    for (const [index, record] of disk.entries) {
+      bytes += record.length
       first = Math.min(first, index)
       last = Math.max(last, index)
     }
-    return { first: first as LogIndex, last: last as LogIndex, count: disk.entries.size }
+    return { first: first as LogIndex, last: last as LogIndex, count: disk.entries.size, bytes }
   },
   record: (name) => copyOf(name === "local" ? disk.local : disk.meta.get(name)),
   commit: (changes) => {

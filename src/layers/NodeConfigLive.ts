@@ -32,6 +32,9 @@ export const defaults: NodeSettings = {
   peerQueueBytesMax: 16 * Limits.mebibyte,
   peerConnectionsMax: 64,
   snapshotTransfersMax: 2,
+  compactionEntries: 20_000,
+  compactionBytes: 1024 * Limits.mebibyte,
+  compactionTailEntries: 5_000,
   applyBytesMax: 4 * Limits.mebibyte
 }
 

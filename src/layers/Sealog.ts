@@ -9,6 +9,7 @@
 import * as Layer from "effect/Layer"
 import type { ListenFailure } from "../domain/api/Errors.ts"
 import type {
+  EnvelopeCutoverDivergence,
   KekMismatch,
   KekUnavailable,
   SealedStateNotEnabled,
@@ -59,6 +60,7 @@ export type StartFailure =
   | DirectoryOfAnotherCluster
   | DirectoryOfAnotherNode
   | DiskFullFailure
+  | EnvelopeCutoverDivergence
   | FileSystemNotDurable
   | FormatVersionUnknown
   | KekMismatch

@@ -54,6 +54,11 @@ export interface NodeSettings {
   readonly peerConnectionsMax: number
   /** Snapshots sent at a time, and as many taken in. */
   readonly snapshotTransfersMax: number
+  /** A log of more entries, or of more bytes, forgets those that the state holds durably. */
+  readonly compactionEntries: number
+  readonly compactionBytes: number
+  /** Entries kept for members that lag, below what is durable; fewer if they are large. */
+  readonly compactionTailEntries: number
   /** Entry bytes applied in one commit of the state. */
   readonly applyBytesMax: number
 }

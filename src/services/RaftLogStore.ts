@@ -52,6 +52,8 @@ export class RaftLogStore extends Context.Service<
      * crash. Uninterruptible. Any failure is fatal to the node: never retried, every later call fails.
      */
     readonly persist: (write: LogWrite) => Effect.Effect<void, LogWriteFailure>
+    /** What the entries take on disk, about: counted as they come and go. */
+    readonly bytes: () => number
     /** What the log begins after, and which state goes with it; the initial one in a new log. */
     readonly snapshotPointer: () => SnapshotPointer
     /**

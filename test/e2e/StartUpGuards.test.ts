@@ -13,10 +13,11 @@ import { DataKey } from "../../src/domain/encryption/DataKey.ts"
 import * as Nonce from "../../src/domain/encryption/Nonce.ts"
 import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
-import type { LogIndex, Term } from "../../src/domain/Ids.ts"
+import type { LogIndex, StateGeneration, Term } from "../../src/domain/Ids.ts"
 import * as Record from "../../src/domain/log/Record.ts"
 import * as SnapshotPointer from "../../src/domain/log/SnapshotPointer.ts"
 import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
+import * as Position from "../../src/domain/raft/Position.ts"
 import * as FormatVersion from "../../src/domain/state/FormatVersion.ts"
 import { groupId } from "../../src/layers/Node.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
@@ -114,11 +115,28 @@ const falsifySidecar = (directory: string, edit: (body: Buffer) => void) =>
 const activeStorageAt = 17
 const activeRaftAt = 21
 
+const pointerKey = Buffer.from("snapshotPointer")
+
 const entryKey = (index: number): Buffer => {
   const key = Buffer.alloc(8)
   key.writeBigUInt64BE(BigInt(index))
   return key
 }
+
+/** Lets the log begin after what the state has applied; what it held before is none of it then. */
+const pointLog = Effect.fnUntraced(function* (
+  directory: string,
+  edit: (cutover: LogIndex) => Partial<SnapshotPointer.SnapshotPointer>
+) {
+  const { applied, sidecar } = yield* StoppedDirectory.replicatedState(directory)
+  const { index, term } = applied
+  const cutover = sidecar.raftEnvelopeCutoverIndex
+  const pointer = { ...SnapshotPointer.initial, index, term, cutover, ...edit(cutover) }
+  yield* rewriteLog(
+    directory,
+    ({ meta }) => void meta.put(pointerKey, SnapshotPointerRecord.encode(groupId, pointer))
+  )
+})
 
 const spoilings: ReadonlyArray<Spoiling> = [
   {
@@ -168,7 +186,7 @@ const spoilings: ReadonlyArray<Spoiling> = [
         yield* rewriteLog(directory, ({ entries, meta }) => {
           const pointer = { ...SnapshotPointer.initial, index: 2 as LogIndex, term: 1 as Term }
           for (const index of [1, 2]) entries.remove(entryKey(index))
-          meta.put(Buffer.from("snapshotPointer"), SnapshotPointerRecord.encode(groupId, pointer))
+          meta.put(pointerKey, SnapshotPointerRecord.encode(groupId, pointer))
         })
         yield* StoppedDirectory.rewriteReplicatedState(directory, (state) => {
           state.applied = { ...state.applied, index: 1 as LogIndex }
@@ -243,6 +261,30 @@ const spoilings: ReadonlyArray<Spoiling> = [
         ({ meta }) => void meta.put(formatKey, FormatVersion.encode("state", groupId, 7))
       ),
     says: /the state on disk has format version 7, this release knows 1/
+  },
+  {
+    what: "a snapshot of before the cutover beside a state that knows it",
+    phase: 2,
+    spoil: (directory) => pointLog(directory, () => ({ cutover: 0 as LogIndex })),
+    says: /snapshot at \d+ says cutover 0, the state at \d+ says [1-9]\d*; restore this node/
+  },
+  {
+    what: "a snapshot with another cutover than the state",
+    phase: 2,
+    spoil: (directory) => pointLog(directory, (own) => ({ cutover: Position.before(own) })),
+    says: /snapshot at \d+ says cutover \d+, the state at \d+ says \d+; restore this node/
+  },
+  {
+    what: "a snapshot of after the cutover beside a state that does not know it",
+    phase: 0,
+    spoil: (directory) => pointLog(directory, () => ({ cutover: 2 as LogIndex })),
+    says: /snapshot at \d+ says cutover 2, the state at \d+ says 0; restore this node/
+  },
+  {
+    what: "a log that points to a state which is gone",
+    phase: 0,
+    spoil: (directory) => pointLog(directory, () => ({ generation: 3 as StateGeneration })),
+    says: /cannot be used \(open state\): .*damaged \(missing\); restore/
   },
   {
     what: "a gap in the log",

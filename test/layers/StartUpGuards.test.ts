@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as AppliedRecord from "../../src/domain/apply/AppliedRecord.ts"
+import * as SidecarRecord from "../../src/domain/encryption/SidecarRecord.ts"
 import type { GroupId, LogIndex, Term } from "../../src/domain/Ids.ts"
 import * as SnapshotPointer from "../../src/domain/log/SnapshotPointer.ts"
 import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
@@ -143,6 +144,35 @@ describe("a node whose state is not of its log (SPEC §17)", () => {
       expect(error).toMatchObject({ _tag: "DirectoryOfAnotherCluster" })
       expect(error.message).toContain("do not mix directories")
       disk.tables = own
+      yield* opensWith({ disk })
+    })
+  )
+
+  it.effect("does not start on a log whose snapshot tells another story of the cutover", () =>
+    Effect.gen(function* () {
+      const disk = yield* usedDisk({ phase: 2 })
+      const { index: last, term } = appliedOf(disk)
+      const pointTo = (cutover: number) => {
+        const pointer = { ...SnapshotPointer.initial, index: last, term, cutover: index(cutover) }
+        disk.meta.set("snapshotPointer", SnapshotPointerRecord.encode(groupId, pointer))
+        disk.entries.clear()
+      }
+      const record = disk.tables.sidecar.get(appliedKey)!
+      const sidecar = Result.getOrThrow(SidecarRecord.decodeRecord(groupId, record))
+      const own = sidecar.raftEnvelopeCutoverIndex
+      for (const cutover of [0, own - 1]) {
+        pointTo(cutover)
+        const { error } = yield* refusalOf({ disk })
+        expect(error).toMatchObject({
+          _tag: "EnvelopeCutoverDivergence",
+          snapshotIndex: last,
+          snapshotCutover: cutover,
+          sidecarCutover: own,
+          appliedIndex: last
+        })
+        expect(error.message).toContain("restore this node from its peers")
+      }
+      pointTo(own)
       yield* opensWith({ disk })
     })
   )

@@ -102,6 +102,17 @@ export function appliedOf(
   return bytes === undefined ? Result.succeed(undefined) : AppliedRecord.decode(groupId, bytes)
 }
 
+/** The cutover index of a state, without the rest of it; 0 = not cut over, or nothing was written. */
+export function cutoverOf(
+  state: StateReader,
+  groupId: GroupId
+): Result.Result<LogIndex, RecordCorrupted | SidecarInconsistent> {
+  const bytes = state.get("sidecar", singleton)
+  if (bytes === undefined) return Result.succeed(0 as LogIndex)
+  const sidecar = SidecarRecord.decodeRecord(groupId, bytes)
+  return Result.map(sidecar, ({ raftEnvelopeCutoverIndex }) => raftEnvelopeCutoverIndex)
+}
+
 /** `undefined` in a state environment that nothing was written to. */
 export function load(
   state: StateReader,
