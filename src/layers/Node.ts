@@ -24,6 +24,7 @@ import * as FileSystemGuard from "./FileSystemGuard.ts"
 import * as FreeSpaceStatfs from "./FreeSpaceStatfs.ts"
 import * as KeystoreLive from "./KeystoreLive.ts"
 import * as KvStoreLive from "./KvStoreLive.ts"
+import * as LogCompactionLive from "./LogCompactionLive.ts"
 import * as LogEnvironmentLmdb from "./LogEnvironmentLmdb.ts"
 import * as NodeConfigLive from "./NodeConfigLive.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
@@ -63,6 +64,7 @@ const replication = Layer.mergeAll(
   Layer.provideMerge(CoordinatorLive.layer),
   Layer.provideMerge(NodeStatusLive.layer),
   Layer.provideMerge(RaftEngineLive.layer),
+  Layer.provideMerge(LogCompactionLive.layer({ groupId })),
   Layer.provideMerge(CapabilityGateLocal.layer),
   Layer.provideMerge(ApplierLive.layer),
   Layer.provideMerge(Layer.mergeAll(WrapFlagLive.layer, QuiescenceBarrierLive.layer)),

@@ -27,6 +27,7 @@ import { Applier } from "../services/Applier.ts"
 import { Csprng } from "../services/Csprng.ts"
 import type { EngineFailure } from "../services/EngineFailure.ts"
 import { Keystore } from "../services/Keystore.ts"
+import { LogCompaction } from "../services/LogCompaction.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
@@ -73,7 +74,9 @@ const make = Effect.gen(function* () {
     Queue.offerUnsafe(inbox, { _tag: "SnapshotEnded", peer, outcome: "failed" })
   const round = yield* makeRound({ raft, driver, inbox, sendSnapshot })
   const { failed: stateFailed } = yield* StateStore
-  const loop = Effect.raceFirst(Effect.forever(round), stateFailed)
+  const { failed: compactionFailed } = yield* LogCompaction
+  const failed = Effect.raceFirst(stateFailed, compactionFailed)
+  const loop = Effect.raceFirst(Effect.forever(round), failed)
   yield* Effect.forkScoped(Effect.exit(Effect.onExit(loop, onExit)))
   const tick = Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "Tick" }))
   yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick)))

@@ -18,6 +18,7 @@ import type { Ready } from "../domain/raft/Ready.ts"
 import { SlowWrites } from "../domain/telemetry/SlowWrites.ts"
 import { Applier } from "../services/Applier.ts"
 import { Keystore } from "../services/Keystore.ts"
+import { LogCompaction } from "../services/LogCompaction.ts"
 import { Opening } from "../services/Opening.ts"
 import { type LogWrite, RaftLogStore } from "../services/RaftLogStore.ts"
 import { StateStore } from "../services/StateStore.ts"
@@ -40,6 +41,7 @@ export interface Machinery {
 export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
   const { driver, inbox, raft } = machinery
   const opening = yield* Opening
+  const compaction = yield* LogCompaction
   const store = yield* RaftLogStore
   const transport = yield* Transport
   const apply = yield* makeApply(driver)
@@ -72,6 +74,7 @@ export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
       raft.advance(ready)
       driver.finished()
     })
+    compaction.progressed()
     const keyId = driver.writer.keyToRegister()
     if (keyId === undefined) return
     yield* Effect.matchEffect(opening.epochFor(keyId), {

@@ -5,6 +5,7 @@ import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
+import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import { cutOver, enableStorage, entriesOf, get, put, ready, text } from "../support/NodeCalls.ts"
 
@@ -144,4 +145,29 @@ describe("the append guard (SPEC §10)", () => {
       }
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
+})
+
+describe("a node whose log grows (SPEC §16)", () => {
+  it.effect("compacts it while it serves, and starts again on what is left", () => {
+    const disk = new MemoryDisk()
+    const node = memoryNode({
+      disk,
+      settings: { compactionEntries: 40, compactionTailEntries: 10 }
+    })
+    const firstIndex = Effect.map(RaftLogStore, ({ reader }) => reader.firstIndex())
+    return Effect.gen(function* () {
+      yield* Effect.gen(function* () {
+        yield* ready
+        for (let at = 0; at < 120; at++) yield* put("k", `${at}`)
+        expect(yield* firstIndex).toBeGreaterThan(40)
+        disk.crash({ keptCommits: 0 })
+      }).pipe(Effect.provide(node))
+      yield* Effect.gen(function* () {
+        yield* ready
+        expect(yield* get("k")).toBe("119")
+        expect(yield* firstIndex).toBeGreaterThan(40)
+        expect(yield* put("k", "after")).toEqual({ revision: 121 })
+      }).pipe(Effect.provide(node))
+    })
+  })
 })
