@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import { type LogIndex, NodeName } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
+import * as BootstrapList from "../domain/peer/BootstrapList.ts"
 
 const endpointFlag = (name: string, portMin: number) =>
   Flag.String(name).pipe(
@@ -37,6 +38,26 @@ export const listen = endpointFlag("listen", 0).pipe(
 
 export const metricsListen = endpointFlag("metrics-listen", 0).pipe(
   Flag.withDescription("Loopback address for /metrics and /healthz; without it neither is served"),
+  Flag.optional
+)
+
+export const bootstrap = Flag.String("bootstrap").pipe(
+  Flag.withMetavar("NAME=HOST:PORT,…"),
+  Flag.filterMap(
+    (text) => Option.fromUndefinedOr(BootstrapList.parse(text)),
+    () => "Expected NAME=HOST:PORT, or several with commas between them"
+  ),
+  Flag.withDescription("Nodes that found a cluster, with their peer addresses; the same on each"),
+  Flag.optional
+)
+
+export const join = endpointFlag("join", 1).pipe(
+  Flag.withDescription("Peer address of any member of the cluster that this node is to join"),
+  Flag.optional
+)
+
+export const peerListen = endpointFlag("peer-listen", 1).pipe(
+  Flag.withDescription("Loopback address at which the other members reach this node"),
   Flag.optional
 )
 

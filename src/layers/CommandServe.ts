@@ -10,6 +10,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -17,12 +18,15 @@ import * as SocketServer from "effect/socket/SocketServer"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import type { NodeName } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
+import type * as BootstrapList from "../domain/peer/BootstrapList.ts"
+import { PeerAddress } from "../services/PeerAddress.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 import { Telemetry } from "../services/Telemetry.ts"
 import * as Ballast from "./Ballast.ts"
 import { NodeHalted, TwoKekSources } from "./CommandFailure.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
+import * as CommandServePeers from "./CommandServePeers.ts"
 import * as KekProviderEnvironment from "./KekProviderEnvironment.ts"
 import * as KekProviderFile from "./KekProviderFile.ts"
 import * as KekProviderNone from "./KekProviderNone.ts"
@@ -38,6 +42,9 @@ interface ServeOptions {
   readonly nodeName: NodeName
   readonly listen: Endpoint.Endpoint
   readonly metricsListen: Endpoint.Endpoint | undefined
+  readonly bootstrap: BootstrapList.BootstrapList | undefined
+  readonly join: Endpoint.Endpoint | undefined
+  readonly peerListen: Endpoint.Endpoint | undefined
   readonly kekFile: string | undefined
   readonly kekVariable: string | undefined
   readonly ballastBytes: number
@@ -69,8 +76,14 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
     yield* RpcServerSocket.requireLoopback(options.metricsListen)
   }
   const kek = yield* kekProviderOf(options)
+  const hasKek = options.kekFile !== undefined || options.kekVariable !== undefined
+  const peers = yield* CommandServePeers.peersOf({ ...options, hasKek })
+  const served = yield* Deferred.make<string>()
+  const clientEndpoint = Deferred.await(served)
   // In two steps, so that everything of the socket is released before anything of the node.
-  const node = yield* Layer.build(Node.layer({ directory, nodeName }).pipe(Layer.provide(kek)))
+  const node = yield* Layer.build(
+    Node.layerPeer({ directory, nodeName, clientEndpoint, ...peers }).pipe(Layer.provide(kek))
+  )
   const metrics = yield* serveMetrics(options).pipe(Effect.provideContext(node))
   const server = Layer.provide(RpcServerSocket.layer(listen), NodeFront.layer)
   const socket = yield* Layer.build(server).pipe(Effect.provideContext(node))
@@ -83,8 +96,12 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
   const { address } = Context.get(socket, SocketServer.SocketServer)
   invariant("port" in address, "a TCP server listens on a port")
   const bound = Endpoint.format({ host: listen.host, port: address.port })
-  const watched = metrics === undefined ? {} : { metrics: Endpoint.format(metrics.address) }
-  yield* CommandOutput.line(JSON.stringify({ ready: true, listen: bound, ...watched }))
+  yield* Deferred.succeed(served, bound)
+  const also = addressesOf({
+    peer: Context.get(node, PeerAddress).address,
+    metrics: metrics?.address
+  })
+  yield* CommandOutput.line(JSON.stringify({ ready: true, listen: bound, ...also }))
   yield* serves
   const ballast = Ballast.layer({ directory, bytes: options.ballastBytes })
   yield* Layer.build(ballast).pipe(Effect.provideContext(node))
@@ -92,6 +109,14 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
     Effect.mapError((cause) => new NodeHalted({ cause }))
   )
 }, Effect.scoped)
+
+/** As text, those that there are. */
+const addressesOf = (addresses: Readonly<Record<string, Endpoint.Endpoint | undefined>>) =>
+  Object.fromEntries(
+    Object.entries(addresses).flatMap(([name, address]) =>
+      address === undefined ? [] : [[name, Endpoint.format(address)]]
+    )
+  )
 
 /** Closes after the socket of the requests and before the node: its last minutes can be watched. */
 const serveMetrics = Effect.fnUntraced(function* ({ metricsListen }: ServeOptions) {
@@ -107,6 +132,9 @@ export const command = Command.make(
     nodeName: CommandFlags.nodeName,
     listen: CommandFlags.listen,
     metricsListen: CommandFlags.metricsListen,
+    bootstrap: CommandFlags.bootstrap,
+    join: CommandFlags.join,
+    peerListen: CommandFlags.peerListen,
     kekFile: Flag.String("kek-file").pipe(
       Flag.withMetavar("FILE"),
       Flag.withDescription("File with the key-encryption key; without it nothing can be encrypted"),
@@ -127,6 +155,9 @@ export const command = Command.make(
     serve({
       ...given,
       metricsListen: Option.getOrUndefined(given.metricsListen),
+      bootstrap: Option.getOrUndefined(given.bootstrap),
+      join: Option.getOrUndefined(given.join),
+      peerListen: Option.getOrUndefined(given.peerListen),
       kekFile: Option.getOrUndefined(given.kekFile),
       kekVariable: Option.getOrUndefined(given.kekVariable)
     }).pipe(

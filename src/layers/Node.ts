@@ -2,14 +2,20 @@
  * One node, assembled: what `sealog serve` runs and an embedder composes (HOUSE-STYLE: layers only).
  *
  * The order is the order of start-up, and its reverse the order of shutdown: data directory → log and
- * state → opening → keys → applied state → engine → coordinator → what users call. Every guard of
- * SPEC §17 is in one of these layers, so none is passed before a port is opened.
+ * state → opening → keys → applied state → peer port → engine → coordinator → what users call. Every
+ * guard of SPEC §17 is in one of the layers below the peer port, so all are passed before a port is
+ * opened; but a new directory that founds a cluster listens for it first, when there is nothing to guard.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { GroupId, NodeName } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
+import type { Admission } from "../services/Admission.ts"
+import type { Csprng } from "../services/Csprng.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
+import type { NodeConfig } from "../services/NodeConfig.ts"
+import { PeerAddress } from "../services/PeerAddress.ts"
+import type { Telemetry } from "../services/Telemetry.ts"
 import type { Transport } from "../services/Transport.ts"
 import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as ApplierLive from "./ApplierLive.ts"
@@ -22,6 +28,7 @@ import * as DataDirectoryLock from "./DataDirectoryLock.ts"
 import * as EncryptionAdminLive from "./EncryptionAdminLive.ts"
 import * as FileSystemGuard from "./FileSystemGuard.ts"
 import * as FreeSpaceStatfs from "./FreeSpaceStatfs.ts"
+import * as IntroductionsLive from "./IntroductionsLive.ts"
 import * as KeystoreLive from "./KeystoreLive.ts"
 import * as KvStoreLive from "./KvStoreLive.ts"
 import * as LogCompactionLive from "./LogCompactionLive.ts"
@@ -30,6 +37,7 @@ import * as NodeConfigLive from "./NodeConfigLive.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
 import * as NodeStatusLive from "./NodeStatusLive.ts"
 import * as OpeningLive from "./OpeningLive.ts"
+import * as PeerAddressLive from "./PeerAddressLive.ts"
 import * as QuiescenceBarrierLive from "./QuiescenceBarrierLive.ts"
 import * as RaftEngineLive from "./RaftEngineLive.ts"
 import * as ReplicaLive from "./ReplicaLive.ts"
@@ -38,6 +46,7 @@ import * as StateMachineKv from "./StateMachineKv.ts"
 import * as StateStoreLmdb from "./StateStoreLmdb.ts"
 import * as TelemetryLive from "./TelemetryLive.ts"
 import * as TransportNone from "./TransportNone.ts"
+import * as TransportSocket from "./TransportSocket.ts"
 import * as WrapFlagLive from "./WrapFlagLive.ts"
 
 export const groupId = 0 as GroupId
@@ -53,39 +62,59 @@ export const mapSizeBytes = 64 * 1024 * Limits.mebibyte
 export const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E, R> =>
   Layer.suspend(() => Layer.fresh(node))
 
-/** What the machine is replicated by, above the opening of the directory and the transport. */
+/** What decides and what is decided with, above the transport and the state. */
 const replication = Layer.mergeAll(
   ReplicaLive.layer,
   EncryptionAdminLive.layer,
   CutoverLive.layer,
-  ClusterAdminLive.layer
+  ClusterAdminLive.layer,
+  IntroductionsLive.attached
 ).pipe(
   Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
   Layer.provideMerge(CoordinatorLive.layer),
   Layer.provideMerge(NodeStatusLive.layer),
-  Layer.provideMerge(RaftEngineLive.layer),
-  Layer.provideMerge(LogCompactionLive.layer({ groupId })),
+  Layer.provideMerge(RaftEngineLive.layer)
+)
+
+/** The state as it was applied; its guards pass before the transport opens a port. */
+const state = LogCompactionLive.layer({ groupId }).pipe(
   Layer.provideMerge(CapabilityGateLocal.layer),
   Layer.provideMerge(ApplierLive.layer),
   Layer.provideMerge(Layer.mergeAll(WrapFlagLive.layer, QuiescenceBarrierLive.layer)),
   Layer.provideMerge(KeystoreLive.layer)
 )
 
-const opened = (options: { readonly nodeName: NodeName }) =>
-  OpeningLive.layer(options).pipe(Layer.provideMerge(TelemetryLive.layer({ ...options, groupId })))
+interface Named {
+  readonly nodeName: NodeName
+}
+
+/** Requires an admission, which may tell what it waits for. */
+const opened = (options: Named) =>
+  IntroductionsLive.layer.pipe(Layer.provideMerge(OpeningLive.layer(options)))
+
+const telemetry = (options: Named) => TelemetryLive.layer({ ...options, groupId })
 
 /**
  * Everything above the stores and the transport, for any state machine; requires those, a KEK
  * provider and the machine.
  */
-export const replica = (options: { readonly nodeName: NodeName }) =>
-  Layer.provideMerge(replication, opened(options))
+export const replica = (options: Named) =>
+  replication.pipe(
+    Layer.provideMerge(state),
+    Layer.provideMerge(opened(options)),
+    Layer.provideMerge(telemetry(options))
+  )
 
-/** The same over a transport that has to know who this node is. */
-export const replicaOver = <E, R>(options: {
-  readonly nodeName: NodeName
-  readonly transport: Layer.Layer<Transport, E, R>
-}) => replication.pipe(Layer.provideMerge(options.transport), Layer.provideMerge(opened(options)))
+/** The same over a transport that has to know who this node is, and what it has applied. */
+export const replicaOver = <E, R>(
+  options: Named & { readonly transport: Layer.Layer<Transport, E, R> }
+) =>
+  replication.pipe(
+    Layer.provideMerge(options.transport),
+    Layer.provideMerge(state),
+    Layer.provideMerge(opened(options)),
+    Layer.provideMerge(telemetry(options))
+  )
 
 /** A replica whose state machine is the key-value store, with that store as a service. */
 export const replicaKv = (options: { readonly nodeName: NodeName }) =>
@@ -124,8 +153,40 @@ export const stores = (options: { readonly directory: string }) =>
 export const storesOffline = (options: { readonly directory: string }) =>
   environments().pipe(Layer.provide(DataDirectoryLock.layer(options)))
 
-/** The KV store on LMDB in one directory, with one voter; requires a KEK provider. */
-export const layer = (options: { readonly directory: string; readonly nodeName: NodeName }) =>
+/** How a node finds its cluster and its peers. */
+export interface Peering<E> {
+  /** How a new directory comes into a cluster. */
+  readonly admission: Layer.Layer<Admission, E, Csprng | NodeConfig | Telemetry>
+  /** Where the command line says that it listens for its peers. */
+  readonly address: PeerAddressLive.Options
+  /** `HOST:PORT` at which it serves clients; no peer is talked to before it is known. */
+  readonly clientEndpoint: Effect.Effect<string | undefined>
+}
+
+/** TCP, if the node has an address for its peers. */
+const transport = ({ address, clientEndpoint }: Omit<Peering<never>, "admission">) =>
+  Layer.unwrap(
+    Effect.map(PeerAddress, ({ address: listen }) =>
+      listen === undefined ? TransportNone.layer : TransportSocket.layer({ listen, clientEndpoint })
+    )
+  ).pipe(Layer.provideMerge(PeerAddressLive.layer(address)))
+
+/** The KV store on LMDB in one directory, as a member of a cluster; requires a KEK provider. */
+export const layerPeer = <E>(options: Named & Peering<E> & { readonly directory: string }) =>
+  KvStoreLive.layer.pipe(
+    Layer.provideMerge(replication),
+    Layer.provideMerge(transport(options)),
+    Layer.provideMerge(state),
+    Layer.provideMerge(opened(options).pipe(Layer.provide(options.admission))),
+    Layer.provideMerge(telemetry(options)),
+    Layer.provideMerge(StateMachineKv.layer),
+    Layer.provideMerge(stores(options)),
+    Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer())),
+    isolated
+  )
+
+/** The same with one voter and no peers. */
+export const layer = (options: Named & { readonly directory: string }) =>
   replicaKv(options).pipe(
     Layer.provideMerge(Layer.mergeAll(TransportNone.layer, AdmissionAlone.layer())),
     Layer.provideMerge(stores(options)),

@@ -27,11 +27,12 @@ export const make = Effect.fnUntraced(function* (table: PeerTable, identity: Pee
   const slots = new PeerTransfer.TransferSlots(snapshotTransfersMax)
 
   const heard = Effect.fnUntraced(function* (socket: PeerSocket, node: Handshake.Node) {
+    const greeting = yield* identity.greetingTo(node.memberId)
     table.admit(node, socket)
     socket.trust()
     const ends = { from: node.memberId, to: identity.memberId }
     socket.onFrame = (frame) => received(table, socket, ends, frame)
-    socket.send("welcome", Handshake.encode(identity.greetingTo(node.memberId)))
+    socket.send("welcome", Handshake.encode(greeting))
     yield* Effect.ensuring(
       socket.closed,
       Effect.sync(() => table.leave(node.memberId, socket))
@@ -41,11 +42,11 @@ export const make = Effect.fnUntraced(function* (table: PeerTable, identity: Pee
     const snapshot = table.receiver?.snapshot
     if (snapshot === undefined) return
     yield* slots.take(from)
+    const greeting = yield* identity.greetingTo(from)
     socket.trust(Limits.snapshotFrameBytesMax + 1)
     const ends = { from, to: identity.memberId }
-    const receiving = PeerTransfer.receive(socket, ends, snapshot, { stallMillis: peerStallMillis })
-    socket.send("welcome", Handshake.encode(identity.greetingTo(from)))
-    yield* receiving
+    socket.send("welcome", Handshake.encode(greeting))
+    yield* PeerTransfer.receive(socket, ends, snapshot, { stallMillis: peerStallMillis })
   }, Effect.scoped)
   const greeted = Effect.fnUntraced(function* (socket: PeerSocket, { body, type }: Frame) {
     const greeting = Handshake.decode(body)

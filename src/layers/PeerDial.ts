@@ -16,8 +16,8 @@ import { PeerSocket } from "./PeerSocket.ts"
 
 /** How this node greets, and whom it believes. */
 export interface Manners {
-  /** What this node says of itself to the peer. */
-  readonly greetingTo: (peer: Peer["id"]) => Handshake.Greeting
+  /** What this node says of itself to the peer, once it knows where it serves clients. */
+  readonly greetingTo: (peer: Peer["id"]) => Effect.Effect<Handshake.Greeting>
   /** Why the node that answered is not to be talked to; what is welcome is kept durably first. */
   readonly judge: (greeting: Handshake.Greeting) => Effect.Effect<void, PeerRefused>
 }
@@ -74,7 +74,7 @@ export const greeted = Effect.fnUntraced(function* (
   peer: Peer,
   { greetingTo, judge }: Manners
 ) {
-  const body = Handshake.encode(greetingTo(peer.id))
+  const body = Handshake.encode(yield* greetingTo(peer.id))
   const { answer, socket } = yield* asked(peer.address, { type, body })
   const greeting = yield* welcomeOf(peer, answer)
   yield* judge(greeting)

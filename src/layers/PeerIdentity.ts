@@ -24,7 +24,7 @@ export interface PeerIdentity extends Manners {
 }
 
 export interface Options {
-  readonly clientEndpoint: () => string | undefined
+  readonly clientEndpoint: Effect.Effect<string | undefined>
   readonly table: () => PeerTable
 }
 
@@ -64,11 +64,11 @@ export const make = Effect.fnUntraced(function* ({ clientEndpoint, table }: Opti
     reachedAt: (bound) => {
       address = Endpoint.format(bound)
     },
-    greetingTo: (to) => {
-      const endpoint = clientEndpoint() ?? ""
-      const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint, address }
-      return { clusterId, groupId, node, to }
-    },
+    greetingTo: (to) =>
+      Effect.map(clientEndpoint, (endpoint = "") => {
+        const node = { memberId, nodeName, incarnation, bootCount, openingId, endpoint, address }
+        return { clusterId, groupId, node, to }
+      }),
     refused: (refusal) => {
       if (!table().isNews(refusal)) return
       const { memberId: peer, message: detail, peer: name, reason } = refusal

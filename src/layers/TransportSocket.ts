@@ -32,8 +32,8 @@ import * as PeerTransfer from "./PeerTransfer.ts"
 export interface Options {
   /** Where peers reach this node; port 0 takes any. */
   readonly listen: Endpoint.Endpoint
-  /** `HOST:PORT` at which this node serves clients, once it does. */
-  readonly clientEndpoint: () => string | undefined
+  /** `HOST:PORT` at which this node serves clients, if it does; no peer is greeted before it is known. */
+  readonly clientEndpoint: Effect.Effect<string | undefined>
 }
 
 const make = Effect.fnUntraced(function* (options: Options) {

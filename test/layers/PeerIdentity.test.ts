@@ -44,9 +44,10 @@ const makeIdentity = Effect.fnUntraced(function* (disk: Effect.Effect<unknown>) 
     Layer.succeed(PeerOpenings, openings),
     TelemetryLive.layer(opening)
   )
-  return yield* PeerIdentity.make({ clientEndpoint: () => undefined, table: () => table }).pipe(
-    Effect.provide(parts)
-  )
+  return yield* PeerIdentity.make({
+    clientEndpoint: Effect.succeed(undefined),
+    table: () => table
+  }).pipe(Effect.provide(parts))
 })
 
 describe("PeerIdentity", () => {

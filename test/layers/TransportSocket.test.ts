@@ -50,7 +50,7 @@ const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptio
   )
   const { address, transport } = yield* TransportSocket.open({
     listen: { host: "127.0.0.1", port: 0 },
-    clientEndpoint: () => `client-of-${id}:1`
+    clientEndpoint: Effect.succeed(`client-of-${id}:1`)
   }).pipe(Effect.provide(yield* Layer.build(parts)))
   return { id, address, post: new Post(transport), events, seen }
 })

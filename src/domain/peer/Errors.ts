@@ -96,3 +96,29 @@ export class BootstrapListRefused extends Schema.TaggedError<BootstrapListRefuse
     return `--bootstrap cannot be used (${this.subject}): ${listSentences[this.reason]}`
   }
 }
+
+/** A member without entries, started without an address. */
+export class PeerAddressUnknown extends Schema.TaggedError<PeerAddressUnknown>()(
+  "PeerAddressUnknown",
+  {}
+) {
+  override get message() {
+    return "this node has been admitted and has nothing of the log yet, so its own address is not known here; give it with --peer-listen"
+  }
+}
+
+/** Its peers know this member under another address than the one it was started with. */
+export class PeerAddressDiffers extends Schema.TaggedError<PeerAddressDiffers>()(
+  "PeerAddressDiffers",
+  {
+    given: Schema.String,
+    /** Empty: it was founded alone, and has none. */
+    known: Schema.String
+  }
+) {
+  override get message() {
+    return this.known === ""
+      ? `--peer-listen ${this.given} cannot be used: this cluster of one node was founded without a peer address; export its data and import them into one that has one`
+      : `--peer-listen ${this.given} cannot be used: the other members know this node as ${this.known}; start it there, or remove the member and add it again with an empty directory`
+  }
+}
