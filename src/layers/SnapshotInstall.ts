@@ -74,6 +74,6 @@ export const install = (
     const log = yield* RaftLogStore
     const store = yield* StateStore
     const { ceiling: index, cutover, term } = of
-    yield* log.install({ index, term, cutover, generation: staging.generation, hardState })
-    yield* store.install(staging)
-  }).pipe(Effect.uninterruptible)
+    const { generation } = staging
+    yield* store.install(staging, log.install({ index, term, cutover, generation, hardState }))
+  })

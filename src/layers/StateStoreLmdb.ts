@@ -8,6 +8,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import type { GroupId, StateGeneration } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import type { RecordCorrupted } from "../domain/log/Errors.ts"
@@ -96,16 +97,19 @@ const make = Effect.fnUntraced(function* (options: Options) {
     return staging
   }).pipe(Effect.uninterruptible)
 
-  const install = (staging: Staging) =>
-    Effect.suspend(() => {
+  const install = <E, R>(staging: Staging, decide: Effect.Effect<void, E, R>) =>
+    Effect.gen(function* () {
       const next = staged.get(staging)
       invariant(next?.rows.isComplete === true, "a complete state is installed, in its scope, once")
+      const { environment } = next
+      // From here on the log may name it.
       staged.delete(staging)
+      yield* Effect.onError(decide, () => Scope.addFinalizer(storeScope, environment.close))
       const replaced = current
-      current = over(next.environment)
+      current = over(environment)
       const removal = Effect.andThen(replaced.behind.end, replaced.environment.remove)
-      return Effect.asVoid(Effect.forkIn(removal, storeScope, { startImmediately: true }))
-    })
+      yield* Effect.forkIn(removal, storeScope, { startImmediately: true })
+    }).pipe(Effect.uninterruptible)
 
   return StateStore.of({
     reader: readerOf(() => current.behind.reader),

@@ -157,16 +157,18 @@ const makeGenerations = (
       )
       return staging
     }).pipe(Effect.uninterruptible),
-    install: (staging) =>
-      Effect.sync(() => {
+    install: (staging, decide) =>
+      Effect.gen(function* () {
         const progress = staged.get(staging)
         invariant(
           progress?.isComplete === true,
           "a complete state is installed, in its scope, once"
         )
+        // From here on the log may name it.
         staged.delete(staging)
+        yield* decide
         if (!writing.isOver) disk.openState(staging.generation)
-      })
+      }).pipe(Effect.uninterruptible)
   }
 }
 

@@ -70,12 +70,15 @@ export class StateStore extends Context.Service<
      */
     readonly stage: Effect.Effect<Staging, StagingFailure, Scope.Scope>
     /**
-     * The state that counts is now that of a complete staging: readers, transactions and snapshots see
-     * it from here on. The log must say so already (`RaftLogStore.install`), else a crash brings the
-     * old one back. What was committed to the old one is gone, which is removed when no snapshot of it
-     * is read any more. Never beside a `transact`.
+     * Runs `decide`, which says in the log that the complete staging counts (`RaftLogStore.install`);
+     * then readers, transactions and snapshots see it, and the old state is removed when no snapshot of
+     * it is read any more. If `decide` fails, nobody knows which one the log names: both stay until the
+     * next opening, and the node must stop. Uninterruptible; never beside a `transact`.
      */
-    readonly install: (staging: Staging) => Effect.Effect<void>
+    readonly install: <E, R>(
+      staging: Staging,
+      decide: Effect.Effect<void, E, R>
+    ) => Effect.Effect<void, E, R>
     /** Fails when a commit could not be written; whoever drives the store races it. */
     readonly failed: Effect.Effect<never, StateWriteFailure>
   }

@@ -43,8 +43,8 @@ const install = (installation: Installation) =>
       const [log, state] = yield* Effect.all([RaftLogStore, StateStore])
       const staging = yield* state.stage
       yield* staging.complete
-      yield* log.install({ ...installation, generation: staging.generation })
-      yield* state.install(staging)
+      const { generation } = staging
+      yield* state.install(staging, log.install({ ...installation, generation }))
     })
   )
 

@@ -136,8 +136,7 @@ export function suite(name: string, makeStores: MakeStores): void {
               const staging = yield* store.stage
               yield* staging.write([rowOf(5, 5)])
               yield* staging.complete
-              yield* log.install(installation(7, staging.generation))
-              yield* store.install(staging)
+              yield* store.install(staging, log.install(installation(7, staging.generation)))
               expect(rows(store.reader)).toEqual([[5, 5]])
             })
           )
@@ -177,8 +176,7 @@ export function suite(name: string, makeStores: MakeStores): void {
             const staging = yield* store.stage
             yield* staging.write([rowOf(5, 5)])
             yield* staging.complete
-            yield* log.install(installation(7, staging.generation))
-            yield* store.install(staging)
+            yield* store.install(staging, log.install(installation(7, staging.generation)))
           })
         )
         expect(rows(reader)).toEqual([[1, 1]])
@@ -197,12 +195,36 @@ export function suite(name: string, makeStores: MakeStores): void {
         const staging = yield* store.stage
         const isBug = <A, E>(effect: Effect.Effect<A, E>) =>
           Effect.map(Effect.exit(effect), (exit) => JSON.stringify(exit).includes("Invariant"))
-        expect(yield* isBug(store.install(staging))).toBe(true)
+        expect(yield* isBug(store.install(staging, Effect.void))).toBe(true)
         yield* staging.complete
         expect(yield* isBug(staging.write([rowOf(1, 1)]))).toBe(true)
-        yield* store.install(staging)
-        expect(yield* isBug(store.install(staging))).toBe(true)
+        yield* store.install(staging, Effect.void)
+        expect(yield* isBug(store.install(staging, Effect.void))).toBe(true)
       }).pipe(Effect.scoped, Effect.provide(stores.open()))
+    })
+
+    it.live("a state that the log may name is kept, whatever became of the log's commit", () => {
+      const stores = makeStores()
+      return Effect.gen(function* () {
+        const decided = yield* Effect.gen(function* () {
+          const store = yield* StateStore
+          const log = yield* RaftLogStore
+          yield* put(1, 1)
+          const staging = yield* store.stage
+          yield* staging.write([rowOf(5, 5)])
+          yield* staging.complete
+          const decide = Effect.andThen(
+            log.install(installation(7, staging.generation)),
+            Effect.fail("after it was durable")
+          )
+          return yield* Effect.flip(store.install(staging, decide))
+        }).pipe(Effect.scoped, Effect.provide(stores.open()))
+        expect(decided).toBe("after it was durable")
+        const found = yield* Effect.map(StateStore, ({ reader }) => rows(reader)).pipe(
+          Effect.provide(stores.open())
+        )
+        expect(found).toEqual([[5, 5]])
+      })
     })
 
     it.live("rows of every table, large ones and many, are complete and in order", () => {
