@@ -99,6 +99,20 @@ const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
     /** Returns when the process has ended and all it printed is read. */
     end,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
+    /** Returns all of stderr once it has this in it. */
+    said: (what: RegExp) =>
+      saidOn(child, output, what).pipe(
+        Effect.raceFirst(
+          Effect.flatMap(end, ({ stderr }) =>
+            Effect.fail(failure(`ended without saying ${what}: ${stderr.trim()}`))
+          )
+        ),
+        Effect.timeoutOrElse({
+          duration: readyMillisMax,
+          orElse: () =>
+            Effect.fail(failure(`has not said ${what} in ${readyMillisMax} ms: ${output.stderr}`))
+        })
+      ),
     /** The first line on stdout. */
     firstLine: firstLineOf(child, output).pipe(
       Effect.raceFirst(
@@ -114,6 +128,18 @@ const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
     failure
   }
 }
+
+const saidOn = (child: ChildProcess, output: { readonly stderr: string }, what: RegExp) =>
+  Effect.callback<string>((resume) => {
+    const look = () => {
+      if (!what.test(output.stderr)) return
+      child.stderr?.off("data", look)
+      resume(Effect.succeed(output.stderr))
+    }
+    child.stderr?.on("data", look)
+    look()
+    return Effect.sync(() => child.stderr?.off("data", look))
+  })
 
 const firstLineOf = (child: ChildProcess, output: { readonly stdout: string }) =>
   Effect.callback<string>((resume) => {

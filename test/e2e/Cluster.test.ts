@@ -1,4 +1,5 @@
 /** Three real processes are one cluster (SPEC §3, §15). */
+import { cp, rename, rm } from "node:fs/promises"
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -46,6 +47,30 @@ describe("a cluster of three processes", () => {
       expect(yield* get(leader.place, "two")).toBe("2")
       yield* put([leader.place], "three", "3")
       expect(yield* get(left[0]!, "three")).toBe("3")
+    })
+  )
+
+  live("refuses a member whose directory is an older copy of itself, and tells both sides", () =>
+    Effect.gen(function* () {
+      const all = yield* places(3)
+      const [one, two, three] = yield* bootstrap(all)
+      yield* put(all, "one", "1")
+      const { directory } = three!.place
+      yield* stop(three!, "SIGTERM")
+      yield* Effect.promise(() => cp(directory, `${directory}-copy`, { recursive: true }))
+      const later = yield* serveAt(three!.place)
+      expect(yield* get(later.place, "one")).toBe("1")
+      yield* stop(later, "SIGKILL")
+
+      yield* Effect.promise(() => rm(directory, { recursive: true }))
+      yield* Effect.promise(() => rename(`${directory}-copy`, directory))
+      const restored = yield* serveAt(three!.place)
+      for (const node of [one!, two!, restored]) yield* node.said(/reason=diskRolledBack/)
+      // The others do without it, and it counts for nothing: without one of them there is no quorum.
+      yield* put([one!.place, two!.place], "two", "2")
+      const { followers, leader } = yield* leaderOf([one!, two!])
+      yield* stop(followers[0]!, "SIGKILL")
+      yield* leader.said(/event=LeadershipLost/)
     })
   )
 })

@@ -2,8 +2,9 @@
 import { join } from "node:path"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { serveArguments } from "../../scripts/demo/NodeProcess.ts"
 import { freePorts } from "./Ports.ts"
-import { json, sealog, serve, temporaryDirectory } from "./ProcessSealog.ts"
+import { json, sealog, serve, start, temporaryDirectory } from "./ProcessSealog.ts"
 
 export interface Place {
   readonly nodeName: string
@@ -35,6 +36,15 @@ export const bootstrapFlags = (all: ReadonlyArray<Place>): ReadonlyArray<string>
 /** Returns when the node serves; it is killed when the scope closes. */
 export const serveAt = (place: Place, flags: ReadonlyArray<string> = []) =>
   Effect.map(serve({ ...place, flags }), (node) => ({ ...node, place }))
+
+/** A process that may wait, or be refused; it is killed when the scope closes. */
+export const startAt = (place: Place, flags: ReadonlyArray<string> = []) =>
+  start(serveArguments({ ...place, flags }))
+
+export const joinFlags = (place: Place, member: Place): ReadonlyArray<string> => [
+  ...["--join", member.peer],
+  ...["--peer-listen", place.peer]
+]
 
 export type ClusterNode = Effect.Success<ReturnType<typeof serveAt>>
 

@@ -1,0 +1,178 @@
+/** How a real process comes into a cluster, and what is refused (SPEC §3, §15). */
+import { existsSync } from "node:fs"
+import { rm } from "node:fs/promises"
+import { assert, describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as ProcessCluster from "../support/ProcessCluster.ts"
+import { assertRefused, sealog, serve, stop, temporaryDirectory } from "../support/ProcessSealog.ts"
+
+const { bootstrap, bootstrapFlags, get, joinFlags, places, put, serveAt, startAt, statusOf } =
+  ProcessCluster
+
+const live = (name: string, body: () => Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.live(name, () => Effect.scoped(body()))
+
+describe("flags that contradict each other or themselves", () => {
+  it.live.each<readonly [string, ReadonlyArray<string>, RegExp]>([
+    ["both ways in", ["--bootstrap", "a=127.0.0.1:1", "--join", "127.0.0.1:2"], /both given/],
+    ["to join from nowhere", ["--join", "127.0.0.1:2"], /without --peer-listen/],
+    ["a peer address for others", ["--peer-listen", "10.0.0.1:7"], /only loopback addresses/],
+    ["a list that is none", ["--bootstrap", "a127.0.0.1:1"], /Expected NAME=HOST:PORT/],
+    ["a list without this node", ["--bootstrap", "b=127.0.0.1:1"], /this node is not in the list/],
+    ["a name twice", ["--bootstrap", "a=127.0.0.1:1,a=127.0.0.1:2"], /a name of its own/],
+    ["an address twice", ["--bootstrap", "a=127.0.0.1:1,b=127.0.0.1:1"], /an address of its own/],
+    ["an address without a port", ["--bootstrap", "a=127.0.0.1:0"], /name the port/],
+    ["a listed address for others", ["--bootstrap", "a=10.0.0.1:1"], /only loopback addresses/],
+    [
+      "another address than the listed one",
+      ["--bootstrap", "a=127.0.0.1:1", "--peer-listen", "127.0.0.1:2"],
+      /not what --bootstrap says/
+    ],
+    [
+      "eight founders",
+      ["--bootstrap", Array.from("abcdefgh", (name, at) => `${name}=h:${at + 1}`).join(",")],
+      /at most 7 nodes/
+    ]
+  ])("%s: refused in one sentence, and nothing is opened", ([, flags, sentence]) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const directory = `${yield* temporaryDirectory}/data`
+        const listen = ["--listen", "127.0.0.1:0"]
+        assertRefused(
+          yield* sealog("serve", "--data-dir", directory, "--name", "a", ...listen, ...flags),
+          sentence
+        )
+        expect(existsSync(directory)).toBe(false)
+      })
+    )
+  )
+})
+
+describe("nodes that bootstrap", () => {
+  live("say at once what they wait for, end well when told to, and go on from there", () =>
+    Effect.gen(function* () {
+      const all = yield* places(3)
+      const flags = bootstrapFlags(all)
+      const [one, two, three] = all as [
+        ProcessCluster.Place,
+        ProcessCluster.Place,
+        ProcessCluster.Place
+      ]
+      const waiting = yield* startAt(two, flags)
+      yield* waiting.said(/event=AdmissionWaiting.*the founder n1 is not there yet/)
+      const ended = yield* stop(waiting, "SIGTERM")
+      expect([ended.code, ended.stdout]).toEqual([0, ""])
+
+      // The founder is killed while it waits.
+      const founder = yield* startAt(one, flags)
+      yield* founder.said(/founded once these are here: n2, n3/)
+      yield* startAt(two, flags)
+      yield* founder.said(/founded once these are here: n3/)
+      yield* stop(founder, "SIGKILL")
+      const third = yield* startAt(three, flags)
+      yield* third.said(/the founder n1 is not there yet/)
+      yield* serveAt(one, flags)
+      yield* put(all, "one", "1")
+      expect((yield* Effect.forEach(all, statusOf)).map(({ memberId }) => memberId)).toEqual([
+        1, 2, 3
+      ])
+    })
+  )
+
+  live("refuse a node that was wiped, under its old name, with what to do", () =>
+    Effect.gen(function* () {
+      const all = yield* places(2)
+      const flags = bootstrapFlags(all)
+      const nodes = yield* bootstrap(all)
+      yield* put(all, "one", "1")
+      yield* stop(nodes[0]!, "SIGKILL")
+      yield* Effect.promise(() => rm(all[0]!.directory, { recursive: true }))
+      // The founder: its cluster tells it, or it would found a second one.
+      const again = yield* startAt(all[0]!, flags)
+      const ended = yield* again.end
+      assert.strictEqual(ended.code, 1)
+      expect(ended.stdout).toBe("")
+      expect(ended.stderr).toMatch(/^sealog: .*member remove.*--join.*member add.*$/m)
+    })
+  )
+
+  live("are told of another list, and found with those that have theirs", () =>
+    Effect.gen(function* () {
+      const all = yield* places(2)
+      const [one, two] = all as [ProcessCluster.Place, ProcessCluster.Place]
+      const founder = yield* startAt(one, bootstrapFlags(all))
+      const wrong = yield* startAt(two, [
+        "--bootstrap",
+        `n1=${one.peer},n3=127.0.0.1:9,n2=${two.peer}`
+      ])
+      const ended = yield* wrong.end
+      assert.strictEqual(ended.code, 1)
+      expect(ended.stderr).toMatch(/list is another one; give every node the same list/)
+      yield* founder.said(/event=IntroductionRefused/)
+      yield* serveAt(two, bootstrapFlags(all))
+      yield* put(all, "one", "1")
+    })
+  )
+})
+
+describe("a node that joins", () => {
+  live("waits for its member to be there and for member add, and is then one of them", () =>
+    Effect.gen(function* () {
+      const [one, two] = (yield* places(2)) as [ProcessCluster.Place, ProcessCluster.Place]
+      const joining = yield* startAt(two, joinFlags(two, one))
+      yield* joining.said(/no connection with/)
+      // A lone node with a peer address can be joined.
+      yield* serveAt(one, ["--peer-listen", one.peer])
+      yield* put([one], "one", "1")
+      yield* joining.said(new RegExp(`add it: sealog member add n2=${two.peer}`))
+      const added = yield* sealog("member", "add", `n2=${two.peer}`, "--endpoint", one.listen)
+      assert.strictEqual(added.code, 0, added.stderr)
+      expect(JSON.parse(yield* joining.firstLine)).toMatchObject({ peer: two.peer })
+      expect(yield* get(two, "one")).toBe("1")
+      yield* put([two], "two", "2")
+      expect(yield* get(one, "two")).toBe("2")
+
+      // The flags are ignored from now on, even if there is nobody to join.
+      yield* stop(joining, "SIGKILL")
+      yield* serveAt(two, ["--join", "127.0.0.1:1", "--peer-listen", two.peer])
+      expect(yield* get(two, "two")).toBe("2")
+    })
+  )
+
+  live("is told when it has named the port for clients", () =>
+    Effect.gen(function* () {
+      const [one, two] = (yield* places(2)) as [ProcessCluster.Place, ProcessCluster.Place]
+      yield* serveAt(one, ["--peer-listen", one.peer])
+      const joining = yield* startAt(two, joinFlags(two, { ...one, peer: one.listen }))
+      const ended = yield* joining.end
+      assert.strictEqual(ended.code, 1)
+      expect(ended.stderr).toMatch(/it serves clients there; name its peer address/)
+    })
+  )
+})
+
+describe("the peer address of an admitted directory", () => {
+  live("is what its members know; another one is refused", () =>
+    Effect.gen(function* () {
+      const [one, two] = (yield* places(2)) as [ProcessCluster.Place, ProcessCluster.Place]
+      yield* stop(yield* serveAt(one, ["--peer-listen", one.peer]), "SIGTERM")
+      const moved = yield* startAt(one, ["--peer-listen", two.peer])
+      assertRefused(yield* moved.end, /the other members know this node as/)
+      const again = yield* serveAt(one)
+      expect(JSON.parse(again.readyLine)).toMatchObject({ peer: one.peer })
+    })
+  )
+
+  live("cannot be given to a node that was founded without one", () =>
+    Effect.gen(function* () {
+      const [one] = (yield* places(1)) as [ProcessCluster.Place]
+      const alone = yield* serveAt(one)
+      expect(JSON.parse(alone.readyLine)).not.toHaveProperty("peer")
+      yield* stop(alone, "SIGTERM")
+      const moved = yield* startAt(one, ["--peer-listen", one.peer])
+      assertRefused(yield* moved.end, /founded without a peer address/)
+      yield* serve(one)
+    })
+  )
+})
