@@ -1,0 +1,36 @@
+/** How the clients of a simulated cluster call it, and what they make of the answers. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+export const settings = {
+  tickMillis: 10,
+  proposalTimeoutMillis: 1_000,
+  readTimeoutMillis: 500,
+  drainTimeoutMillis: 500,
+  cutoverTimeoutMillis: 1_000,
+  registrationTimeoutMillis: 500
+}
+
+/** After these, and no others, a write is not applied and never will be. */
+const definite = new Set([
+  "CutoverInFlight",
+  "LeaderNotReady",
+  "NotLeader",
+  "ProposalSuperseded",
+  "SpaceLow",
+  "TooManyProposals"
+])
+
+export const tagOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : "?"
+}
+
+export const isDefinite = (cause: Cause.Cause<unknown>): boolean => definite.has(tagOf(cause))
+
+/** A violation is no failure of a request. */
+export const rethrown = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+    ? Effect.die(Cause.squash(exit.cause))
+    : Effect.void
