@@ -114,5 +114,7 @@ function received(
 ): void {
   const messages = type === "messages" ? PeerMessages.decode(ends, body) : undefined
   if (messages === undefined || Result.isFailure(messages)) return socket.destroy()
+  // A snapshot comes with its bytes, on a connection of its own, or not at all.
+  if (messages.success.some(({ _tag }) => _tag === "InstallSnapshot")) return socket.destroy()
   for (const message of messages.success) receiver?.message(message)
 }

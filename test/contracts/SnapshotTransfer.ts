@@ -14,13 +14,15 @@ import * as Membership from "../../src/domain/raft/Membership.ts"
 import type { InstallSnapshot } from "../../src/domain/raft/Message.ts"
 import { numbered, type Open, type Post, until } from "./Transport.ts"
 
-const snapshotFor = (to: number): InstallSnapshot => ({
+export const installSnapshot = (from: number, to: number): InstallSnapshot => ({
   _tag: "InstallSnapshot",
-  from: 1 as MemberId,
+  from: from as MemberId,
   to: to as MemberId,
   term: 3 as Term,
   snapshot: { term: 2 as Term, index: 40 as LogIndex, membership: Membership.empty }
 })
+
+const snapshotFor = (to: number) => installSnapshot(1, to)
 
 /** Bytes that are all different in their place, so that nothing can be swapped or lost unnoticed. */
 const piece = (number: number, size: number): Buffer => {

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import type { Incarnation, OpeningId } from "../../src/domain/Ids.ts"
 import * as Frame from "../../src/domain/peer/Frame.ts"
 import * as Handshake from "../../src/domain/peer/Handshake.ts"
+import * as PeerMessages from "../../src/domain/peer/PeerMessages.ts"
 import type { NodeEvent } from "../../src/domain/telemetry/NodeEvent.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
@@ -18,6 +19,7 @@ import * as SnapshotTransferContract from "../contracts/SnapshotTransfer.ts"
 import * as TransportContract from "../contracts/Transport.ts"
 import { incarnationOf, openingOf, peerOf } from "../support/PeerIdentities.ts"
 
+const { installSnapshot } = SnapshotTransferContract
 const { allKnown, member, numbered, Post, until } = TransportContract
 
 interface MemberOptions {
@@ -313,12 +315,15 @@ describe("a peer that is slow, dead or hostile", () => {
     )
   )
 
-  live("that sends what cannot be read after its greeting is hung up on", () =>
+  it.live.each<readonly [string, Buffer]>([
+    ["what cannot be read", Buffer.from("???")],
+    ["a snapshot without its bytes", PeerMessages.encode([installSnapshot(2, 1)])]
+  ])("that sends %s after its greeting is hung up on", ([, body]) =>
     scoped(
       Effect.gen(function* () {
         const one = yield* openMember(1)
         one.post.transport.setPeers([peerOf(2, 1)], allKnown)
-        const nonsense = Buffer.concat([Frame.header("messages", 3), Buffer.from("???")])
+        const nonsense = Buffer.concat([Frame.header("messages", body.length), body])
         const socket = yield* Effect.promise(
           () =>
             new Promise<Socket>((resolve) => {

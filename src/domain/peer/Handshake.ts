@@ -80,7 +80,8 @@ export function refusalOf(greeting: Greeting, local: Local): PeerRefused | undef
   if (groupId !== local.groupId) return refused("otherGroup")
   if (to !== local.memberId) return refused("notThatMember")
   const member = local.memberOf(node.memberId)
-  if (member === undefined && !local.isNewer(node.memberId)) return refused("notAMember")
+  const isNewer = local.isNewer(node.memberId) && node.memberId !== local.memberId
+  if (member === undefined && !isNewer) return refused("notAMember")
   if (member !== undefined && member.nodeName !== node.nodeName) return refused("otherName")
   const incarnation = member?.incarnation
   if (incarnation !== undefined && incarnation !== node.incarnation) {

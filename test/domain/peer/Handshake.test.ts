@@ -69,6 +69,15 @@ describe("a greeting", () => {
     expect(refusal({ memberOf: () => unknown })).toBeUndefined()
   })
 
+  it("of a member that was added later is welcome, of this node itself is not", () => {
+    const unknown = { memberOf: () => undefined, isNewer: (id: number) => id >= 2 }
+    expect(refusal(unknown)).toBeUndefined()
+    expect(refusal({ ...unknown, isNewer: (id) => id >= 3 })).toBe("notAMember")
+    const self = { ...greeting, node: { ...node, memberId: greeting.to } }
+    const everybodyNewer = local({ memberOf: () => undefined, isNewer: () => true })
+    expect(Handshake.refusalOf(self, everybodyNewer)?.reason).toBe("notAMember")
+  })
+
   const renamed = { nodeName: NodeName.make("n3"), incarnation }
   const remade = { nodeName: node.nodeName, incarnation: Incarnation.make("e".repeat(32)) }
   it.each<readonly [string, Partial<Handshake.Local>]>([
