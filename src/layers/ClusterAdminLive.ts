@@ -9,7 +9,6 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Result from "effect/Result"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import * as SidecarState from "../domain/encryption/SidecarState.ts"
@@ -37,8 +36,7 @@ import { RaftEngine } from "../services/RaftEngine.ts"
 import { Transport } from "../services/Transport.ts"
 
 const make = Effect.gen(function* () {
-  // A group in memory, or of one, has nobody who introduces himself.
-  const introductions = Option.getOrUndefined(yield* Effect.serviceOption(Introductions))
+  const introductions = yield* Introductions
   const facts = yield* makeFacts
   const { leading, propose, transfer } = yield* makeEngineCalls
   const caughtUp = yield* makeCaughtUp(facts)
@@ -65,7 +63,7 @@ const make = Effect.gen(function* () {
   return ClusterAdmin.of({
     members: yield* makeMembers(facts),
     add: Effect.fnUntraced(function* ({ address, learner, nodeName }) {
-      const introduction = introductions?.newest(nodeName)
+      const introduction = introductions.newest(nodeName)
       const { _tag, member } = yield* changed((known) =>
         Administration.add(known, { nodeName, address, introduction })
       )
@@ -199,5 +197,5 @@ const makeCaughtUp = Effect.fnUntraced(function* (facts: () => Administration.Fa
 export const layer: Layer.Layer<
   ClusterAdmin,
   never,
-  Applier | NodeConfig | Opening | RaftEngine | Transport
+  Applier | Introductions | NodeConfig | Opening | RaftEngine | Transport
 > = Layer.effect(ClusterAdmin, make)

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { invariant } from "../domain/Invariant.ts"
+import type { AdmissionAnswer } from "../domain/peer/AdmissionAnswer.ts"
 import * as IntroductionBook from "../domain/peer/IntroductionBook.ts"
 import { Applier } from "../services/Applier.ts"
 import { type ClusterView, Introductions } from "../services/Introductions.ts"
@@ -14,6 +15,9 @@ import { Opening } from "../services/Opening.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 
 const limits = { countMax: 64, keptMillis: 30_000 }
+
+const isNameTaken = (answer: AdmissionAnswer): boolean =>
+  answer._tag === "Refused" && answer.reason === "nameTaken"
 
 const make = Effect.gen(function* () {
   const clock = yield* Clock.Clock
@@ -29,7 +33,9 @@ const make = Effect.gen(function* () {
         members: cluster.members(),
         leader: cluster.leader()
       })
-      if (answer._tag === "Waiting") book.keep(introduction, clock.currentTimeMillisUnsafe())
+      // Also under a member's name: the operator who adds it is to be told that it is another one.
+      const isKept = answer._tag === "Waiting" || isNameTaken(answer)
+      if (isKept) book.keep(introduction, clock.currentTimeMillisUnsafe())
       return answer
     },
     newest: (nodeName) => book.newest(nodeName, clock.currentTimeMillisUnsafe()),

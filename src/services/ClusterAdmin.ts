@@ -2,7 +2,7 @@
  * The operator's side of the cluster: who its members are, and changing that (SPEC §15).
  *
  * Changes are the leader's; another node refuses them with `NotLeader`, and forwarding asks the leader.
- * Decisions are those of `domain/members/Administration`. Proof: `test/contracts/ClusterAdmin.ts`.
+ * Decisions are those of `domain/members/Administration`. Proof: `test/layers/ClusterAdmin.test.ts`.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
