@@ -86,23 +86,34 @@ export class FrameReader {
     return Result.succeed(frames)
   }
 
-  /** The first bytes, joined if they came in pieces. */
+  /** The first bytes, which are there; they stay. */
   private peek(count: number): Buffer {
     const first = this.chunks[0]!
-    if (first.length >= count) return first
-    this.chunks = [Buffer.concat(this.chunks)]
-    return this.chunks[0]!
+    return first.length >= count ? first : this.copied(count)
   }
 
+  /** The first bytes, which are there, and are gone from here. */
   private take(count: number): Buffer {
-    const [first] = this.chunks
-    const bytes = first !== undefined && first.length >= count ? first : Buffer.concat(this.chunks)
-    const rest = bytes.subarray(count)
-    if (bytes === first) this.chunks.shift()
-    else this.chunks = []
-    if (rest.length > 0) this.chunks.unshift(rest)
+    const first = this.chunks[0]!
+    const bytes = first.length >= count ? first.subarray(0, count) : this.copied(count)
+    let left = count
+    let taken = 0
+    while (left > 0 && this.chunks[taken]!.length <= left) left -= this.chunks[taken++]!.length
+    this.chunks.splice(0, taken)
+    if (left > 0) this.chunks[0] = this.chunks[0]!.subarray(left)
     this.buffered -= count
-    return bytes.subarray(0, count)
+    return bytes
+  }
+
+  /** No more than is asked for is copied: what follows may be as large again. */
+  private copied(count: number): Buffer {
+    const bytes = Buffer.allocUnsafe(count)
+    let filled = 0
+    for (const chunk of this.chunks) {
+      filled += chunk.copy(bytes, filled)
+      if (filled === count) break
+    }
+    return bytes
   }
 }
 
