@@ -56,15 +56,15 @@ export class SortedTable {
 
   range(range: KeyRange): ReadonlyArray<Row> {
     if (isEmptyRange(range)) return []
-    const { from, limit, until } = range
-    const first = from === undefined ? 0 : this.position(keyText(from))
+    return taken(this.rows(range), range)
+  }
+
+  private *rows({ from, until }: KeyRange): Generator<Row> {
     const end = until === undefined ? this.keys.length : this.position(keyText(until))
-    const last = Math.min(end, first + (limit ?? this.keys.length))
-    const rows = this.keys.slice(first, Math.max(first, last)).map((key) => ({
-      key: Buffer.from(key, "latin1"),
-      value: Buffer.from(this.values.get(key)!)
-    }))
-    return taken(rows, range)
+    for (let at = from === undefined ? 0 : this.position(keyText(from)); at < end; at++) {
+      const key = this.keys[at]!
+      yield { key: Buffer.from(key, "latin1"), value: Buffer.from(this.values.get(key)!) }
+    }
   }
 
   copy(): SortedTable {

@@ -3,7 +3,7 @@
  * state, which *is* the snapshot and is read when it is sent (SPEC §16).
  *
  * What must never happen here: a position and a configuration of two moments; both are read in one
- * turn from one reader. Proof: `DurableSnapshot.test.ts`.
+ * turn from one reader. Proof: `SnapshotCheck.test.ts`.
  */
 import * as Result from "effect/Result"
 import * as ReplicatedState from "../apply/ReplicatedState.ts"
