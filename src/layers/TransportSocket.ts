@@ -12,19 +12,21 @@ import * as Layer from "effect/Layer"
 import type * as Stream from "effect/Stream"
 import type * as Endpoint from "../domain/api/Endpoint.ts"
 import type { ListenFailure } from "../domain/api/Errors.ts"
+import type { MemberId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { SnapshotTransferFailure } from "../domain/peer/Errors.ts"
 import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
 import type { Introductions } from "../services/Introductions.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
-import type { Opening } from "../services/Opening.ts"
+import { Opening } from "../services/Opening.ts"
 import type { PeerOpenings } from "../services/PeerOpenings.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
-import { type Peer, type Receiver, Transport } from "../services/Transport.ts"
+import { type Connection, type Peer, type Receiver, Transport } from "../services/Transport.ts"
 import * as PeerAccept from "./PeerAccept.ts"
 import * as PeerDial from "./PeerDial.ts"
 import * as PeerIdentity from "./PeerIdentity.ts"
 import * as PeerListener from "./PeerListener.ts"
+import * as PeerMetrics from "./PeerMetrics.ts"
 import { PeerSender } from "./PeerSender.ts"
 import { PeerTable, type RunningSender } from "./PeerTable.ts"
 import * as PeerTransfer from "./PeerTransfer.ts"
@@ -43,7 +45,8 @@ const make = Effect.fnUntraced(function* (options: Options) {
     table: () => table
   })
   const startSender = yield* makeStartSender(identity, {
-    unreachable: (peer) => table.receiver?.unreachable(peer)
+    unreachable: (peer) => table.receiver?.unreachable(peer),
+    connectionOf: (id) => table.connections().find(({ peer }) => peer === id)
   })
   const table = new PeerTable(startSender)
   const accept = yield* PeerAccept.make(table, identity)
@@ -72,9 +75,15 @@ const make = Effect.fnUntraced(function* (options: Options) {
 /** A fibre that dials one peer for as long as it is one. */
 const makeStartSender = Effect.fnUntraced(function* (
   { greetingTo, judge, refused }: PeerIdentity.PeerIdentity,
-  { unreachable }: Pick<Receiver, "unreachable">
+  {
+    connectionOf,
+    unreachable
+  }: Pick<Receiver, "unreachable"> & {
+    readonly connectionOf: (peer: MemberId) => Connection | undefined
+  }
 ) {
   const settings = yield* NodeConfig
+  const { groupId, nodeName: node } = yield* Opening
   const context = yield* Effect.context<never>()
   const running = new Set<Fiber.Fiber<never>>()
   yield* Effect.addFinalizer(() => Fiber.interruptAll(running))
@@ -86,7 +95,12 @@ const makeStartSender = Effect.fnUntraced(function* (
       unreachable: () => unreachable(peer.id),
       refused
     })
-    const fibre = Effect.runForkWith(context)(sender.run)
+    const labels = { node, group: String(groupId) }
+    const watched = Effect.andThen(
+      PeerMetrics.register(peer, () => connectionOf(peer.id), labels),
+      sender.run
+    )
+    const fibre = Effect.runForkWith(context)(Effect.scoped(watched))
     running.add(fibre)
     const stop = () => {
       running.delete(fibre)

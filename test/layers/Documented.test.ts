@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { eventTags } from "../../src/domain/telemetry/NodeEvent.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import * as PeerMetrics from "../../src/layers/PeerMetrics.ts"
 import * as ProcessMetrics from "../../src/layers/ProcessMetrics.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
 import { scrape, withRegistry } from "../support/Scraping.ts"
@@ -25,7 +26,8 @@ const named = (columnTitle: string): ReadonlyArray<string> => {
 it.effect("every metric is in the table of metrics", () =>
   withRegistry(
     Effect.gen(function* () {
-      expect(named("metric")).toEqual([...(yield* scrape).keys()].sort())
+      const ofPeers = PeerMetrics.families(() => undefined).map(({ name }) => name)
+      expect(named("metric")).toEqual([...(yield* scrape).keys(), ...ofPeers].sort())
     }).pipe(
       Effect.provide(Layer.mergeAll(memoryNode({ disk: new MemoryDisk() }), ProcessMetrics.layer))
     )

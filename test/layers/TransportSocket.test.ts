@@ -2,6 +2,7 @@ import { connect, createServer, type Server, type Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import type { Incarnation, OpeningId } from "../../src/domain/Ids.ts"
 import * as Frame from "../../src/domain/peer/Frame.ts"
 import * as Handshake from "../../src/domain/peer/Handshake.ts"
@@ -99,6 +100,33 @@ describe("members that dial each other (SPEC §3, §9)", () => {
         expect(one.seen.get(incarnationOf(2))).toMatchObject({ bootCount: 1 })
         expect(one.post.transport.connections()[0]).toMatchObject({ endpoint: "client-of-2:1" })
         expect(refusals(one)).toEqual([])
+      })
+    )
+  )
+
+  live("are metrics, each while it is a peer", () =>
+    scoped(
+      Effect.gen(function* () {
+        const [one, two] = [yield* openMember(1), yield* openMember(2)]
+        introduce(one, two)
+        yield* until(
+          () => two.post.messages.length > 0,
+          () => one.post.transport.send([numbered(1, 2, 1)])
+        )
+        const seriesOf = (name: string) =>
+          Effect.map(Metric.snapshot, (all) =>
+            all.filter(({ attributes, id }) => id === name && attributes?.node === "n1")
+          )
+        const sent = yield* seriesOf("sealog_peer_sent_bytes_total")
+        expect(sent).toMatchObject([{ attributes: { peer: "n2", group: "0" } }])
+        const { bytesSent } = one.post.transport.connections()[0]!
+        expect(bytesSent).toBeGreaterThan(0)
+        expect(sent[0]!.state).toMatchObject({ count: bytesSent })
+        expect((yield* seriesOf("sealog_peer_connected"))[0]!.state).toEqual({ value: 1 })
+        one.post.transport.setPeers([], allKnown)
+        yield* until(() => one.post.transport.connections().length === 0)
+        yield* Effect.yieldNow
+        expect(yield* seriesOf("sealog_peer_connected")).toEqual([])
       })
     )
   )
