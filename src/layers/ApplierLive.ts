@@ -52,7 +52,7 @@ const make = Effect.gen(function* () {
       machine,
       store,
       counters,
-      onCutOver: () => wrapFlag.set("markerApplied")
+      onCutOver: wrapFlag.set
     },
     state
   )

@@ -27,6 +27,7 @@ import { invariant } from "../domain/Invariant.ts"
 import * as Payload from "../domain/log/Payload.ts"
 import type { SessionSequence } from "../domain/log/Request.ts"
 import { SequenceForgotten, SessionUnknown } from "../domain/session/Errors.ts"
+import type { ProposalFate } from "../domain/telemetry/Counters.ts"
 import { Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
@@ -106,7 +107,8 @@ const makePropose = Effect.gen(function* () {
   const engine = yield* RaftEngine
   const wrapFlag = yield* WrapFlag
   const { counters, depths } = yield* Telemetry
-  const group = new GroupCommit<Admitted>(yield* NodeConfig)
+  const config = yield* NodeConfig
+  const group = new GroupCommit<Admitted>(config)
   const { admit, leave, shut } = yield* makeAdmission(group)
   depths.pendingCount = () => group.count
   depths.pendingBytes = () => group.pendingBytes
@@ -122,9 +124,8 @@ const makePropose = Effect.gen(function* () {
   const onEvent = (batch: ReadonlyArray<Admitted>) => (event: ProposalEvent) => {
     if (event._tag === "TermLeft") return
     if (event._tag !== "Applied") {
-      const failed = Effect.fail(failureOf(event))
-      counters.proposals[event._tag === "Superseded" ? "superseded" : "stopped"] += batch.length
-      return settle(batch, () => failed)
+      counters.proposals[fateOf[event._tag]] += batch.length
+      return settle(batch, () => Effect.fail(failureOf(event, config.proposalTimeoutMillis)))
     }
     const answers = answersOf(event.outcome)
     counters.proposals.applied += batch.length
@@ -240,6 +241,7 @@ const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>)
 /** The path of the encryption administration: an entry of its own, past the barrier. */
 const makeAdminister = Effect.gen(function* () {
   const engine = yield* RaftEngine
+  const { proposalTimeoutMillis } = yield* NodeConfig
   const space = yield* FreeSpace
   const wrapFlag = yield* WrapFlag
   return Effect.fnUntraced(function* (body: Uint8Array) {
@@ -250,7 +252,7 @@ const makeAdminister = Effect.gen(function* () {
     const answered = yield* Deferred.make<SidecarOutcome, ProposeFailure>()
     const onEvent = (event: ProposalEvent) => {
       if (event._tag === "TermLeft") return
-      Deferred.doneUnsafe(answered, answerOf(event))
+      Deferred.doneUnsafe(answered, answerOf(event, proposalTimeoutMillis))
     }
     const toBeSealed = wrapFlag.isSet()
     yield* engine.propose({ body, term: intake.term, toBeSealed, onEvent })
@@ -260,17 +262,35 @@ const makeAdminister = Effect.gen(function* () {
 
 type LastEvent = Exclude<ProposalEvent, { readonly _tag: "TermLeft" }>
 
-function answerOf(event: LastEvent): Effect.Effect<SidecarOutcome, ProposeFailure> {
-  if (event._tag !== "Applied") return Effect.fail(failureOf(event))
+function answerOf(
+  event: LastEvent,
+  timeoutMillis: number
+): Effect.Effect<SidecarOutcome, ProposeFailure> {
+  if (event._tag !== "Applied") return Effect.fail(failureOf(event, timeoutMillis))
   const { outcome } = event
   invariant(outcome._tag === "Encryption", "an encryption command has its own outcome")
   return Effect.succeed(outcome.outcome)
 }
 
-const failureOf = (event: Exclude<LastEvent, { readonly _tag: "Applied" }>): ProposeFailure =>
-  event._tag === "Superseded"
-    ? new ProposalSuperseded({ index: event.index })
-    : new NodeStopped({ reason: event.reason })
+type Unapplied = Exclude<LastEvent, { readonly _tag: "Applied" }>
+
+const fateOf: Record<Unapplied["_tag"], ProposalFate> = {
+  Superseded: "superseded",
+  Stopped: "stopped",
+  Covered: "unknown"
+}
+
+/** Whoever waits for an entry that a snapshot has covered would wait in vain. */
+function failureOf(event: Unapplied, timeoutMillis: number): ProposeFailure {
+  switch (event._tag) {
+    case "Superseded":
+      return new ProposalSuperseded({ index: event.index })
+    case "Stopped":
+      return new NodeStopped({ reason: event.reason })
+    case "Covered":
+      return new ProposalTimedOut({ timeoutMillis })
+  }
+}
 
 /** Requires the engine, which tells those who still wait that it stops. */
 export const layer = Layer.effect(Coordinator, make)

@@ -15,7 +15,6 @@ import { AppendGuard } from "../domain/engine/AppendGuard.ts"
 import {
   LeaderNotReady,
   MembershipChangeRefused,
-  MembershipOutcomeUnknown,
   NodeStopped,
   NotLeader,
   TooManyProposals,
@@ -25,26 +24,18 @@ import { Leadership } from "../domain/engine/Leadership.ts"
 import { PendingProposals, type ProposalEvent } from "../domain/engine/PendingProposals.ts"
 import { PendingReads } from "../domain/engine/PendingReads.ts"
 import { PendingTransfer } from "../domain/engine/PendingTransfer.ts"
-import { ReceivedMessages } from "../domain/engine/ReceivedMessages.ts"
 import type { LogIndex, MemberId, ProposalId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import * as Membership from "../domain/raft/Membership.ts"
 import * as MembershipChange from "../domain/raft/MembershipChange.ts"
-import type { Message } from "../domain/raft/Message.ts"
 import * as Position from "../domain/raft/Position.ts"
 import type { Rejected } from "../domain/raft/Proposing.ts"
 import type { Ready } from "../domain/raft/Ready.ts"
 import type { NodeSettings } from "../services/NodeConfig.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
-import type {
-  ChangeMembershipFailure,
-  Intake,
-  MembershipApplied,
-  Proposal,
-  ProposeRejection
-} from "../services/RaftEngine.ts"
+import type { Intake, Proposal, ProposeRejection } from "../services/RaftEngine.ts"
 import type {
   AppendResume,
   ChangeResume,
@@ -52,8 +43,10 @@ import type {
   SealingResume,
   TransferResume
 } from "./RaftEngineInput.ts"
-import { type Parts as MembersParts, RaftEngineMembers } from "./RaftEngineMembers.ts"
+import { changeAnswer, type Parts as MembersParts, RaftEngineMembers } from "./RaftEngineMembers.ts"
+import { RaftEngineReceived } from "./RaftEngineReceived.ts"
 import { RaftEngineWriter, type Parts as WriterParts } from "./RaftEngineWriter.ts"
+import type { Received } from "./SnapshotInstall.ts"
 
 export interface Parts extends Omit<WriterParts, "leadership">, MembersParts {
   readonly barrier: QuiescenceBarrier["Service"]
@@ -71,7 +64,7 @@ export class RaftEngineDriver {
   readonly leadership = new Leadership()
   readonly writer: RaftEngineWriter
   readonly members: RaftEngineMembers
-  readonly received: ReceivedMessages
+  readonly received: RaftEngineReceived
   private readonly parts: Parts
   private readonly pending = new PendingProposals()
   private readonly reads: PendingReads
@@ -80,8 +73,8 @@ export class RaftEngineDriver {
   private appended: Array<{ readonly position: Position.Position; readonly resume: AppendResume }> =
     []
   private awaitingSealing: Array<SealingResume> = []
-  /** Of whom what was refused, so that it is told once. */
-  private readonly toldProblems = new Set<string>()
+  /** Snapshots of this round. */
+  private arrived: Array<SnapshotArrived> = []
   private nextProposalId: ProposalId
   private phase: 0 | 1 | 2
   private stopReason: string | undefined = undefined
@@ -94,7 +87,7 @@ export class RaftEngineDriver {
     this.nextProposalId = parts.firstProposalId
     this.phase = SidecarState.phase(applier.sidecar)
     this.guard = new AppendGuard({ isCutOver: applier.sidecar.raftEnvelopeCutoverIndex !== 0 })
-    this.received = new ReceivedMessages({ bytesMax: settings.receivedBytesMax })
+    this.received = new RaftEngineReceived(parts)
     this.reads = new PendingReads({
       firstRequestId: parts.firstReadId,
       countMax: settings.inboxCountMax,
@@ -123,11 +116,13 @@ export class RaftEngineDriver {
       case "Tick":
         return this.tick()
       case "Receive":
-        return this.receive(input.message)
+        return this.received.step(input.message)
       case "Unreachable":
         return this.parts.raft.reportUnreachable(input.peer)
       case "SnapshotEnded":
         return this.parts.raft.reportSnapshot(input.peer, input.outcome)
+      case "SnapshotArrived":
+        return this.snapshotArrived(input)
       case "Propose":
         return this.propose(input.proposal, input.resume)
       case "ChangeMembership":
@@ -169,6 +164,26 @@ export class RaftEngineDriver {
     this.pending.applied(entry, id, outcome)
   }
 
+  /** Has this node everything up to this index? Then it needs no snapshot of it. */
+  holds(index: LogIndex): boolean {
+    return index <= this.parts.raft.status().commit
+  }
+
+  /** The content of a snapshot that the core has taken over in this round. */
+  arrivedAt(index: LogIndex): Received | undefined {
+    return this.arrived.find(({ received }) => received.of.ceiling === index)?.received
+  }
+
+  /** The snapshot is in place of log and state: every entry that was in the log is void. */
+  installed(index: LogIndex): void {
+    const isCutOver = this.parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
+    this.guard.applied(index, { isCutOver })
+    this.guard.truncated(Position.after(index))
+    this.pending.covered(index)
+    this.members.restored()
+    this.parts.telemetry.report({ _tag: "SnapshotInstalled", index })
+  }
+
   /** A round is over: what it has changed is told to those who wait. */
   finished(): void {
     this.members.settle()
@@ -176,6 +191,9 @@ export class RaftEngineDriver {
     this.reportPhase()
     if (this.awaitingSealing.length > 0) this.releaseSealing()
     this.reads.applied(this.parts.applier.position.index)
+    const arrived = this.arrived
+    this.arrived = []
+    for (const { resume } of arrived) resume(Effect.void)
   }
 
   /** Nothing is applied or answered any more; everybody who waits is told. */
@@ -192,6 +210,8 @@ export class RaftEngineDriver {
     this.reads.stopped(reason)
     this.transfer.stopped(reason)
     for (const resume of awaitingSealing) resume(stopped)
+    for (const { resume } of this.arrived) resume(stopped)
+    this.arrived = []
   }
 
   /** An input that came after the stop. */
@@ -206,22 +226,12 @@ export class RaftEngineDriver {
     this.transfer.tick()
   }
 
-  /** What a member says is believed only as far as a correct member could have said it. */
-  private receive(message: Message): void {
-    this.received.taken(message)
-    const { counters, report } = this.parts.telemetry
-    const problem = this.parts.raft.problemOf(message)
-    if (problem === undefined) {
-      const stepped = this.parts.raft.step(message)
-      counters.receivedMessages[stepped] += 1
-      return
+  /** The core takes it over, or has no use for it; either way the round answers. */
+  private snapshotArrived(arrived: SnapshotArrived): void {
+    this.arrived.push(arrived)
+    if (this.parts.raft.problemOf(arrived.message) === undefined) {
+      this.parts.raft.step(arrived.message)
     }
-    counters.receivedMessages.implausible += 1
-    const { _tag: kind, from: peer } = message
-    const told = `${peer} ${problem}`
-    if (this.toldProblems.has(told) || this.toldProblems.size >= toldProblemsMax) return
-    this.toldProblems.add(told)
-    report({ _tag: "MessageImplausible", peer, kind, problem })
   }
 
   private reportPhase(): void {
@@ -289,7 +299,7 @@ export class RaftEngineDriver {
     }
     if (proposed._tag !== "Appended") return resume(Effect.fail(this.refusalOf(proposed)))
     const { from: index, term } = proposed
-    const onEvent = (event: ProposalEvent) => resume(membershipAnswer(index, event))
+    const onEvent = (event: ProposalEvent) => resume(changeAnswer(index, event))
     this.pending.appended(index, { term, proposalId: undefined, onEvent })
   }
 
@@ -353,25 +363,4 @@ export class RaftEngineDriver {
   }
 }
 
-/** Lines about messages that make no sense; whoever sends more of them has been heard of. */
-const toldProblemsMax = 64
-
-/** What the asker of a change is told by the first event: the first one ends its wait. */
-function membershipAnswer(
-  index: LogIndex,
-  event: ProposalEvent
-): Effect.Effect<MembershipApplied, ChangeMembershipFailure> {
-  switch (event._tag) {
-    case "Applied":
-      invariant(event.outcome._tag === "Membership", "a change has the outcome of one")
-      return event.outcome.outcome._tag === "Refused"
-        ? Effect.fail(new MembershipChangeRefused({ reason: event.outcome.outcome.reason }))
-        : Effect.succeed({ index, configuration: event.outcome.outcome.configuration })
-    case "TermLeft":
-      return Effect.fail(new MembershipOutcomeUnknown({ index }))
-    case "Superseded":
-      return Effect.fail(new NotLeader({ leader: undefined }))
-    case "Stopped":
-      return Effect.fail(new NodeStopped({ reason: event.reason }))
-  }
-}
+type SnapshotArrived = Extract<Input, { readonly _tag: "SnapshotArrived" }>

@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type { NodeStopped, NotLeader, TooManyProposals } from "../domain/engine/Errors.ts"
 import type { LogIndex, MemberId } from "../domain/Ids.ts"
 import type { MembershipChange } from "../domain/raft/MembershipChange.ts"
-import type { Message } from "../domain/raft/Message.ts"
+import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
 import type { Position } from "../domain/raft/Position.ts"
 import type {
   ChangeMembershipFailure,
@@ -13,6 +13,7 @@ import type {
   ReadRejection,
   TransferFailure
 } from "../services/RaftEngine.ts"
+import type { Received } from "./SnapshotInstall.ts"
 
 /** Answers whoever asked, once; a later answer is not heard. */
 export type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
@@ -35,6 +36,13 @@ export type Input =
 
 /** Somebody waits for the answer. */
 export type Question =
+  /** Its content is complete and durable, beside the state that counts. */
+  | {
+      readonly _tag: "SnapshotArrived"
+      readonly message: InstallSnapshot
+      readonly received: Received
+      readonly resume: Resume<void, NodeStopped | TooManyProposals>
+    }
   | { readonly _tag: "Propose"; readonly proposal: Proposal; readonly resume: AppendResume }
   | { readonly _tag: "Read"; readonly resume: Resume<LogIndex, ReadRejection> }
   | { readonly _tag: "AwaitSealing"; readonly resume: SealingResume }

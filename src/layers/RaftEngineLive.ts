@@ -18,9 +18,10 @@ import * as SidecarState from "../domain/encryption/SidecarState.ts"
 import { TooManyProposals } from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
-import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
+import type { Message } from "../domain/raft/Message.ts"
 import * as Position from "../domain/raft/Position.ts"
 import * as Raft from "../domain/raft/Raft.ts"
+import * as DurableSnapshot from "../domain/snapshot/DurableSnapshot.ts"
 import type { Counters } from "../domain/telemetry/Counters.ts"
 import { version } from "../domain/Version.ts"
 import { Applier } from "../services/Applier.ts"
@@ -45,6 +46,7 @@ import { type Receiver, Transport } from "../services/Transport.ts"
 import { RaftEngineDriver } from "./RaftEngineDriver.ts"
 import type { Input, Question } from "./RaftEngineInput.ts"
 import { makeRound } from "./RaftEngineRound.ts"
+import * as Snapshots from "./RaftEngineSnapshots.ts"
 import { attempt } from "./SynchronousFailure.ts"
 
 const scanBytesMax = Limits.mebibyte
@@ -57,7 +59,6 @@ const make = Effect.gen(function* () {
   const failure = yield* Deferred.make<never, EngineFailure>()
   const raft = yield* makeCore
   const driver = yield* makeDriver(raft)
-  transport.attach(makeReceiver({ driver, inbox, counters }))
   depths.inboxCount = () => Queue.sizeUnsafe(inbox)
   yield* reportOpened(raft)
 
@@ -69,18 +70,6 @@ const make = Effect.gen(function* () {
       for (const input of yield* Queue.clear(inbox)) driver.refuse(input)
       if (!isShutDown) yield* Deferred.failCause(failure, exit.cause)
     })
-  driver.members.begin()
-  const sendSnapshot = ({ to: peer }: InstallSnapshot) =>
-    Queue.offerUnsafe(inbox, { _tag: "SnapshotEnded", peer, outcome: "failed" })
-  const round = yield* makeRound({ raft, driver, inbox, sendSnapshot })
-  const { failed: stateFailed } = yield* StateStore
-  const { failed: compactionFailed } = yield* LogCompaction
-  const failed = Effect.raceFirst(stateFailed, compactionFailed)
-  const loop = Effect.raceFirst(Effect.forever(round), failed)
-  yield* Effect.forkScoped(Effect.exit(Effect.onExit(loop, onExit)))
-  const tick = Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "Tick" }))
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick)))
-
   /** Waits for the driver's answer, which comes in any case once the input is in the inbox. */
   const ask = <A, E>(
     input: (resume: (answer: Effect.Effect<A, E | TooManyProposals>) => void) => Question
@@ -92,6 +81,26 @@ const make = Effect.gen(function* () {
         resume(Effect.fail(new TooManyProposals({ pendingCount: inboxCountMax, pendingBytes: 0 })))
       }
     })
+  /** For what must not be lost; there is room again after some rounds. */
+  const offer = (input: Input): Effect.Effect<void> =>
+    Effect.suspend(() =>
+      driver.isStopped || Queue.offerUnsafe(inbox, input)
+        ? Effect.void
+        : Effect.andThen(Effect.sleep(tickMillis), offer(input))
+    )
+  const snapshot = yield* Snapshots.makeReceive(driver, ask)
+  transport.attach({ ...makeReceiver({ driver, inbox, counters }), snapshot })
+  driver.members.begin()
+  const sendSnapshot = yield* Snapshots.makeSend(offer)
+  const round = yield* makeRound({ raft, driver, inbox, sendSnapshot })
+  const { failed: stateFailed } = yield* StateStore
+  const { failed: compactionFailed } = yield* LogCompaction
+  const failed = Effect.raceFirst(stateFailed, compactionFailed)
+  const loop = Effect.raceFirst(Effect.forever(round), failed)
+  yield* Effect.forkScoped(Effect.exit(Effect.onExit(loop, onExit)))
+  const tick = Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "Tick" }))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick)))
+
   return RaftEngine.of({
     intake: () => driver.intake(),
     propose: (proposal) =>
@@ -122,9 +131,9 @@ const makeReceiver = (parts: {
 }): Receiver => {
   const { counters, driver, inbox } = parts
   const isTaken = (message: Message) => {
-    if (!driver.received.admit(message)) return false
+    if (!driver.received.room.admit(message)) return false
     if (Queue.offerUnsafe(inbox, { _tag: "Receive", message })) return true
-    driver.received.taken(message)
+    driver.received.room.taken(message)
     return false
   }
   return {
@@ -164,7 +173,8 @@ const messageOf = (cause: Cause.Cause<EngineFailure>): string => {
 const makeCore = Effect.gen(function* () {
   const { members, position } = yield* Applier
   const config = yield* NodeConfig
-  const { memberId: id } = yield* Opening
+  const { groupId, memberId: id } = yield* Opening
+  const { durable } = yield* StateStore
   const random = yield* Random.Random
   const { hardState, reader } = yield* RaftLogStore
   const { electionTicks, heartbeatTicks } = config
@@ -173,7 +183,7 @@ const makeCore = Effect.gen(function* () {
       id,
       log: {
         ...reader,
-        snapshot: () => undefined,
+        snapshot: () => DurableSnapshot.read(durable, groupId),
         initialState: () => ({ hardState: hardState(), membership: members.configuration })
       },
       applied: position.index,

@@ -6,7 +6,16 @@
  * with another configuration than the applied state; a campaign of a node that is no sole voter before
  * its time. Proof: `test/simulation/ThreeNodes.test.ts`, `test/layers/RaftEngineMembership.test.ts`.
  */
-import type { MemberId } from "../domain/Ids.ts"
+import * as Effect from "effect/Effect"
+import {
+  MembershipChangeRefused,
+  MembershipOutcomeUnknown,
+  NodeStopped,
+  NotLeader
+} from "../domain/engine/Errors.ts"
+import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
+import type { LogIndex, MemberId } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
 import type { Member } from "../domain/members/Member.ts"
 import type { MembershipOutcome } from "../domain/members/Members.ts"
 import * as Members from "../domain/members/Members.ts"
@@ -15,6 +24,7 @@ import * as Membership from "../domain/raft/Membership.ts"
 import type { Raft } from "../domain/raft/Raft.ts"
 import type { Applier } from "../services/Applier.ts"
 import type { Opening } from "../services/Opening.ts"
+import type { ChangeMembershipFailure, MembershipApplied } from "../services/RaftEngine.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
 import type { Peer, Transport } from "../services/Transport.ts"
 
@@ -68,6 +78,11 @@ export class RaftEngineMembers {
     })
   }
 
+  /** A snapshot has brought the members, to the core as well. */
+  restored(): void {
+    this.hasChanged = true
+  }
+
   /**
    * The round is over. Only now, because a member that is removed is still sent, in the round that
    * removes it, the commit index by which it learns so.
@@ -103,3 +118,24 @@ const peersOf = (members: Iterable<Member>, self: MemberId): ReadonlyArray<Peer>
   [...members].flatMap(({ address, id, incarnation, nodeName }) =>
     id === self || address === undefined ? [] : [{ id, nodeName, incarnation, address }]
   )
+
+/** What the asker of a change is told by the first event: the first one ends its wait. */
+export function changeAnswer(
+  index: LogIndex,
+  event: ProposalEvent
+): Effect.Effect<MembershipApplied, ChangeMembershipFailure> {
+  switch (event._tag) {
+    case "Applied":
+      invariant(event.outcome._tag === "Membership", "a change has the outcome of one")
+      return event.outcome.outcome._tag === "Refused"
+        ? Effect.fail(new MembershipChangeRefused({ reason: event.outcome.outcome.reason }))
+        : Effect.succeed({ index, configuration: event.outcome.outcome.configuration })
+    case "TermLeft":
+    case "Covered":
+      return Effect.fail(new MembershipOutcomeUnknown({ index }))
+    case "Superseded":
+      return Effect.fail(new NotLeader({ leader: undefined }))
+    case "Stopped":
+      return Effect.fail(new NodeStopped({ reason: event.reason }))
+  }
+}

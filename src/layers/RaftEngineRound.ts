@@ -10,7 +10,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { EncryptionApplyFailed } from "../domain/encryption/Errors.ts"
-import { invariant } from "../domain/Invariant.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
 import type { Raft } from "../domain/raft/Raft.ts"
@@ -26,6 +25,7 @@ import { Telemetry } from "../services/Telemetry.ts"
 import { Transport } from "../services/Transport.ts"
 import type { RaftEngineDriver } from "./RaftEngineDriver.ts"
 import type { Input } from "./RaftEngineInput.ts"
+import { makeInstall } from "./RaftEngineSnapshots.ts"
 import { attempt } from "./SynchronousFailure.ts"
 
 /** What one round works on. */
@@ -50,6 +50,7 @@ export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
     transport.send(messages.filter(({ _tag }) => _tag !== "InstallSnapshot"))
     for (const message of snapshots) machinery.sendSnapshot(message)
   }
+  const install = yield* makeInstall(driver)
   const write = yield* makeWrite
 
   let hardState = yield* attempt(store.hardState)
@@ -61,10 +62,10 @@ export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
     })
     if (!raft.hasReady()) return
     const ready = yield* attempt(() => raft.ready())
-    invariant(ready.snapshot === undefined, "nobody sends a lone voter a snapshot (SPEC §16)")
     // A commit index alone is not worth a sync: it travels with the next write, whatever that is for.
     hardState = ready.hardState ?? hardState
     const written = { entries: ready.entries, hardState }
+    if (ready.snapshot !== undefined) yield* install(ready.snapshot, hardState)
     const { durable, rest } = split(ready)
     yield* ready.mustSync ? together(write(written), apply(durable)) : apply(durable)
     driver.persisted(ready)

@@ -56,6 +56,7 @@ const applier = {
   sidecar: phase1,
   registry: WriterRegistry.empty,
   members: Members.empty,
+  restore: () => unasked(),
   read: unasked,
   apply: unasked
 }

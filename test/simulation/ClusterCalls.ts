@@ -5,6 +5,9 @@ import * as Exit from "effect/Exit"
 
 export const settings = {
   tickMillis: 10,
+  // Little is kept, so that whoever was away needs a snapshot.
+  compactionEntries: 40,
+  compactionTailEntries: 10,
   proposalTimeoutMillis: 1_000,
   readTimeoutMillis: 500,
   drainTimeoutMillis: 500,

@@ -6,6 +6,7 @@
  * on the disks, is checked.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -16,6 +17,7 @@ import type { Message } from "../../src/domain/raft/Message.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
+import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { MemoryCluster } from "../support/MemoryCluster.ts"
 import { isDefinite, rethrown, settings, tagOf } from "./ClusterCalls.ts"
 import { HistoryViolated, RegisterHistory } from "./RegisterHistory.ts"
@@ -31,7 +33,7 @@ export interface Plan {
   readonly events: number
 }
 
-/** What a run has come to, so that a test can say that it was worth running. */
+/** What a run has come to. */
 export interface Outcome {
   readonly steps: number
   readonly traceHash: number
@@ -40,6 +42,8 @@ export interface Outcome {
   readonly crashes: number
   readonly transfers: number
   readonly membershipChanges: number
+  /** Snapshots that were installed, about. */
+  readonly snapshots: number
   readonly cutoverIndex: number
   readonly sealedEntries: number
 }
@@ -49,7 +53,7 @@ class ClusterRun {
   readonly sim: Sim
   readonly cluster: MemoryCluster
   readonly history = new RegisterHistory()
-  readonly counts = { crashes: 0, transfers: 0, membershipChanges: 0 }
+  readonly counts = { crashes: 0, transfers: 0, membershipChanges: 0, snapshots: 0 }
   readonly names: ReadonlyArray<string>
   readonly leaderOfTerm = new Map<number, MemberId>()
   cutoverIndex = 0
@@ -272,7 +276,6 @@ class ClusterRun {
         case 8:
           return yield* this.handOver
         case 9:
-          // The power of the house: what was only in memory is gone everywhere at once.
           return yield* this.crash(...open)
       }
     })
@@ -347,6 +350,10 @@ class ClusterRun {
       if (sidecar.raftEnvelopeCutoverIndex !== 0) this.cutOverAt(sidecar.raftEnvelopeCutoverIndex)
       const disks = names.map((name) => this.cluster.disk(name))
       checkEqualStates(disks)
+      for (const name of names) {
+        const { snapshotPointer } = Context.get(this.cluster.services(name), RaftLogStore)
+        this.counts.snapshots += snapshotPointer().generation
+      }
       checkEqualLogs(
         this.cluster.openNames.map((name) => ({
           disk: this.cluster.disk(name),

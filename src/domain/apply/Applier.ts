@@ -46,7 +46,7 @@ export interface Parts {
   }
   readonly counters: Counters
   /** The cutover has been applied: called before anybody can see the applied index of the marker. */
-  readonly onCutOver: () => void
+  readonly onCutOver: (cause: "markerApplied" | "snapshotInstalled") => void
 }
 
 /** What became of the first entries of a run. */
@@ -76,7 +76,7 @@ export class Applier {
   constructor(parts: Parts, state: ReplicatedState) {
     this.parts = parts
     this.state = state
-    if (state.sidecar.raftEnvelopeCutoverIndex !== 0) parts.onCutOver()
+    if (state.sidecar.raftEnvelopeCutoverIndex !== 0) parts.onCutOver("markerApplied")
   }
 
   get position(): Position {
@@ -97,6 +97,19 @@ export class Applier {
 
   get members(): Members.Members {
     return this.state.members
+  }
+
+  /**
+   * The state of a snapshot has taken the place of what was applied: called once the store says so, and
+   * with its keys unwrapped. The wrap flag is set before anybody can see its applied index (SPEC §13).
+   */
+  restore(state: ReplicatedState): void {
+    invariant(
+      state.applied.index > this.position.index,
+      "a snapshot never takes back what is applied"
+    )
+    if (state.sidecar.raftEnvelopeCutoverIndex !== 0) this.parts.onCutOver("snapshotInstalled")
+    this.state = state
   }
 
   /** Answers a query from what has been applied. Throws `ValueCorrupted`. */
@@ -140,7 +153,7 @@ export class Applier {
       if (!isApplyFailure(error)) throw error
       return { _tag: "Stopped", offset, missingKeys: [], failure: error }
     }
-    if (next.sidecar.raftEnvelopeCutoverIndex !== 0) this.parts.onCutOver()
+    if (next.sidecar.raftEnvelopeCutoverIndex !== 0) this.parts.onCutOver("markerApplied")
     this.state = next
     this.parts.counters.entriesApplied += outcomes.length
     return { _tag: "Committed", outcomes }

@@ -18,6 +18,8 @@ export type ProposalEvent =
   | { readonly _tag: "Applied"; readonly position: Position; readonly outcome: AppliedOutcome }
   /** The last event: another entry was applied in its place. */
   | { readonly _tag: "Superseded"; readonly index: LogIndex }
+  /** The last event: a snapshot has taken the place of its index, and nobody here knows what was there. */
+  | { readonly _tag: "Covered" }
   /** This node leads that term no longer. The entry may still come to be applied. */
   | { readonly _tag: "TermLeft" }
   /** The last event: the node has stopped. */
@@ -70,6 +72,14 @@ export class PendingProposals {
   termLeft(term: Term): void {
     for (const pending of [...this.byIndex.values()].flat()) {
       if (pending.term <= term) pending.onEvent({ _tag: "TermLeft" })
+    }
+  }
+
+  /** A snapshot has taken the place of the log up to `through`. */
+  covered(through: LogIndex): void {
+    for (const index of [...this.byIndex.keys()]) {
+      if (index > through) continue
+      for (const { onEvent } of this.take(index)) onEvent({ _tag: "Covered" })
     }
   }
 

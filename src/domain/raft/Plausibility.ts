@@ -18,6 +18,7 @@ import type { State } from "./State.ts"
  * - `commitBeyondLog`: it says committed what this member was known to hold and does not.
  * - `termsOutOfOrder`: the terms of a log never fall, and none is above its leader's.
  * - `acknowledgesBeyondLog`: it holds entries of this leader's that this leader has not made.
+ * - `bareSnapshot`: a snapshot without its content; the driver's to see.
  * - `confirmsBeyondReads`: it confirms reads that were never asked.
  */
 export type Implausible =
@@ -27,6 +28,7 @@ export type Implausible =
   | "commitBeyondLog"
   | "termsOutOfOrder"
   | "acknowledgesBeyondLog"
+  | "bareSnapshot"
   | "confirmsBeyondReads"
 
 /** What is wrong with the message, if anything is. Reads nothing but memory. */

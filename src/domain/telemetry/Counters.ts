@@ -19,6 +19,8 @@ export type ProposalFate =
   | "superseded"
   /** The node stopped while it was on its way. */
   | "stopped"
+  /** A snapshot took the place of its entry: what became of it is not known here. */
+  | "unknown"
   /** Its caller went away before it was in a batch. */
   | "withdrawn"
 
@@ -69,6 +71,7 @@ export class Counters {
     refused: 0,
     superseded: 0,
     stopped: 0,
+    unknown: 0,
     withdrawn: 0
   }
   /** Of the refused ones: why. */

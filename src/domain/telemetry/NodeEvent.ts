@@ -47,6 +47,12 @@ export type NodeEvent =
       /** Both the old and the new voters decide until a second change. */
       readonly isJoint: boolean
     }
+  /** A member that was too far behind has been sent the state. */
+  | { readonly _tag: "SnapshotSent"; readonly peer: MemberId; readonly index: LogIndex }
+  | { readonly _tag: "SnapshotNotSent"; readonly peer: MemberId; readonly reason: string }
+  /** It is the state of this node now. */
+  | { readonly _tag: "SnapshotInstalled"; readonly index: LogIndex }
+  | { readonly _tag: "SnapshotNotInstalled"; readonly peer: MemberId; readonly reason: string }
   /** This node is no member any more. */
   | { readonly _tag: "Removed"; readonly index: LogIndex }
   /** The barrier is closed to user requests. */
@@ -127,6 +133,16 @@ const lines: Record<NodeEventTag, Line> = {
   },
   PhaseEntered: { severity: "Info", message: "entered an encryption phase" },
   MembershipChanged: { severity: "Info", message: "the membership has changed" },
+  SnapshotSent: { severity: "Info", message: "a member was sent a snapshot" },
+  SnapshotNotSent: {
+    severity: "Warn",
+    message: "a snapshot did not get through to a member; it is sent again"
+  },
+  SnapshotInstalled: { severity: "Info", message: "a snapshot has replaced log and state" },
+  SnapshotNotInstalled: {
+    severity: "Warn",
+    message: "a snapshot that was sent here is not installed; another one will come"
+  },
   Removed: {
     severity: "Warn",
     message: "this node was removed from the cluster; it takes part in nothing, stop it"

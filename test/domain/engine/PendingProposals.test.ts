@@ -88,6 +88,15 @@ describe("pending proposals (SPEC §7)", () => {
     expect(pending.count).toBe(0)
   })
 
+  it("hear that a snapshot has covered their index, which says nothing of their fate", () => {
+    const { appended, events, pending } = collect()
+    appended(3, 2, 7n)
+    appended(5, 2, 8n)
+    pending.covered(at(4))
+    expect(events).toEqual(["Covered"])
+    expect(pending.count).toBe(1)
+  })
+
   it("are forgotten one by one", () => {
     const { appended, events, pending } = collect()
     appended(3, 2, 7n)

@@ -42,6 +42,10 @@ const samples: {
   CandidacyRenounced: { reason: "LocalEpochRollback" },
   PhaseEntered: { phase: 1, index },
   MembershipChanged: { index, voterCount: 3, learnerCount: 1, isJoint: false },
+  SnapshotSent: { peer: 2 as MemberId, index },
+  SnapshotNotSent: { peer: 2 as MemberId, reason: "in words" },
+  SnapshotInstalled: { index },
+  SnapshotNotInstalled: { peer: 2 as MemberId, reason: "in words" },
   Removed: { index },
   CutoverStarted: { term, inFlightCount: 4 },
   CutoverDrained: { afterMillis: 1.5 },
@@ -99,6 +103,8 @@ describe("an event in the log", () => {
     ])
     expect(bySeverity("Warn")).toEqual([
       "LeadershipLost",
+      "SnapshotNotSent",
+      "SnapshotNotInstalled",
       "Removed",
       "CutoverRefused",
       "LogSyncSlow",
