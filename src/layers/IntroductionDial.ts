@@ -49,6 +49,8 @@ const notAClientPort = Effect.fnUntraced(function* (
   failure: PeerConnectionFailure,
   millis: number
 ): Effect.fn.Return<never, AdmissionRefused | PeerConnectionFailure> {
+  // Nobody is there at all.
+  if (failure.cause instanceof Error) return yield* failure
   const client = Effect.flatMap(RpcClientSocket.connect(address), ({ status }) => status)
   const status = yield* Effect.option(Effect.timeout(Effect.scoped(client), millis))
   if (Option.isNone(status)) return yield* failure

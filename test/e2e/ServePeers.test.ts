@@ -80,6 +80,43 @@ describe("nodes that bootstrap", () => {
     })
   )
 
+  live("come to their cluster when the founder is killed before anybody was admitted", () =>
+    Effect.gen(function* () {
+      const all = yield* places(2)
+      const [one, two] = all as [ProcessCluster.Place, ProcessCluster.Place]
+      const second = yield* startAt(two, bootstrapFlags(all))
+      const founder = yield* startAt(one, bootstrapFlags(all))
+      yield* second.said(/waits for other nodes/)
+      second.kill("SIGSTOP")
+      yield* founder.firstLine
+      yield* stop(founder, "SIGKILL")
+      yield* serveAt(one, bootstrapFlags(all))
+      second.kill("SIGCONT")
+      yield* second.firstLine
+      yield* put(all, "one", "1")
+      const members = yield* Effect.forEach(all, statusOf)
+      expect(members.map(({ memberId }) => memberId)).toEqual([1, 2])
+      expect(new Set(members.map(({ clusterId }) => clusterId)).size).toBe(1)
+    })
+  )
+
+  live("refuse a node that was wiped after it had introduced itself", () =>
+    Effect.gen(function* () {
+      const all = yield* places(2)
+      const [one, two] = all as [ProcessCluster.Place, ProcessCluster.Place]
+      const second = yield* startAt(two, bootstrapFlags(all))
+      const founder = yield* startAt(one, bootstrapFlags(all))
+      yield* second.said(/waits for other nodes/)
+      yield* stop(second, "SIGKILL")
+      yield* founder.firstLine
+      yield* Effect.promise(() => rm(two.directory, { recursive: true }))
+      const wiped = yield* startAt(two, bootstrapFlags(all))
+      const ended = yield* wiped.end
+      assert.strictEqual(ended.code, 1)
+      expect(ended.stderr).toMatch(/^sealog: .*member remove.*--join.*member add.*$/m)
+    })
+  )
+
   live("refuse a node that was wiped, under its old name, with what to do", () =>
     Effect.gen(function* () {
       const all = yield* places(2)
