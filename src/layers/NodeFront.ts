@@ -10,6 +10,7 @@ import type { ClusterAdmin } from "../services/ClusterAdmin.ts"
 import type { Cutover } from "../services/Cutover.ts"
 import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
 import type { KvStore } from "../services/KvStore.ts"
+import type { LeaderConnection } from "../services/LeaderConnection.ts"
 import type { NodeConfig } from "../services/NodeConfig.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import type { Transport } from "../services/Transport.ts"
@@ -21,24 +22,32 @@ import * as EncryptionAdminForwarding from "./EncryptionAdminForwarding.ts"
 import * as EncryptionAdminPatient from "./EncryptionAdminPatient.ts"
 import * as KvStoreForwarding from "./KvStoreForwarding.ts"
 import * as KvStorePatient from "./KvStorePatient.ts"
-import * as LeaderConnectionLive from "./LeaderConnectionLive.ts"
+import * as LeaderConnectionSocket from "./LeaderConnectionSocket.ts"
 
 type Administration = ClusterAdmin | EncryptionAdmin | Cutover
-type Needs = NodeConfig | QuiescenceBarrier | Transport
+type Needs = NodeConfig | QuiescenceBarrier
+
+const administrationOver = Layer.mergeAll(
+  Layer.provide(EncryptionAdminPatient.layer, EncryptionAdminForwarding.layer),
+  Layer.provide(CutoverPatient.layer, CutoverForwarding.layer),
+  Layer.provide(ClusterAdminPatient.layer, ClusterAdminForwarding.layer)
+)
 
 /** Stands in front of the services that it requires. */
-export const administration: Layer.Layer<Administration, never, Administration | Needs> =
-  Layer.mergeAll(
-    Layer.provide(EncryptionAdminPatient.layer, EncryptionAdminForwarding.layer),
-    Layer.provide(CutoverPatient.layer, CutoverForwarding.layer),
-    Layer.provide(ClusterAdminPatient.layer, ClusterAdminForwarding.layer)
-  ).pipe(Layer.provide(LeaderConnectionLive.layer))
+export const administration: Layer.Layer<
+  Administration,
+  never,
+  Administration | Needs | Transport
+> = Layer.provide(administrationOver, LeaderConnectionSocket.layer)
 
-/** The same, with the key-value store. */
-export const layer: Layer.Layer<Administration | KvStore, never, Administration | KvStore | Needs> =
+/** The same, with the key-value store, over some way to the leader. */
+export const layerOver = <R>(
+  connection: Layer.Layer<LeaderConnection, never, R>
+): Layer.Layer<Administration | KvStore, never, Administration | KvStore | Needs | R> =>
   Layer.mergeAll(
-    administration,
-    Layer.provide(KvStorePatient.layer, KvStoreForwarding.layer).pipe(
-      Layer.provide(LeaderConnectionLive.layer)
-    )
-  )
+    administrationOver,
+    Layer.provide(KvStorePatient.layer, KvStoreForwarding.layer)
+  ).pipe(Layer.provide(connection))
+
+/** The same over RPC. */
+export const layer = layerOver(LeaderConnectionSocket.layer)

@@ -107,6 +107,7 @@ const messageOf = (defect: unknown) => (defect instanceof Error ? defect.message
 
 /** What happened to the socket, in the words of the operating system where there are any. */
 const reasonOf = ({ reason }: RpcClientError): string => {
+  if (reason._tag === "SocketCloseError") return "it was closed"
   const cause = "cause" in reason ? reason.cause : undefined
   return cause instanceof Error && cause.message !== "" ? cause.message : reason.message
 }

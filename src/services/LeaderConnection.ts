@@ -2,7 +2,7 @@
  * The way to the member that leads, for requests that only a leader can answer (SPEC §9).
  *
  * What must never happen: a request sent twice; one told as not sent that may have been. Proof:
- * `test/layers/LeaderConnection.test.ts`.
+ * `test/contracts/LeaderConnection.ts`.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

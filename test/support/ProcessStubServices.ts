@@ -78,7 +78,7 @@ const kvStore = (script: Script) =>
 
 const none = 0 as LogIndex
 
-const administration = (script: Script) =>
+const administration = (script: Script, memberId: number) =>
   Layer.mergeAll(
     Layer.succeed(EncryptionAdmin, {
       enableStorageEnvelope: Effect.succeed({ index: 3 as LogIndex, wasAlreadyActive: false }),
@@ -111,7 +111,7 @@ const administration = (script: Script) =>
     Layer.succeed(NodeStatus, {
       read: () => ({
         nodeName: "stub" as NodeName,
-        memberId: 1 as MemberId,
+        memberId: memberId as MemberId,
         incarnation: "0".repeat(32) as Incarnation,
         clusterId: "1".repeat(32) as ClusterId,
         bootCount: 1,
@@ -147,10 +147,11 @@ const transport = ({ peers = () => [] }: Script) =>
 export const layer = (options: {
   readonly script: Script
   readonly proposalTimeoutMillis: number
+  readonly memberId?: number
 }) =>
   Layer.mergeAll(
     kvStore(options.script),
-    administration(options.script),
+    administration(options.script, options.memberId ?? 1),
     transport(options.script),
     QuiescenceBarrierLive.layer,
     Layer.succeed(NodeConfig, {

@@ -3,28 +3,25 @@
  * peer, on one connection that all requests share.
  *
  * What must never happen: a request sent again after its answer was lost; connections without bound,
- * or kept to a node that is gone. Proof: `test/layers/LeaderConnection.test.ts`.
+ * or kept to a node that is gone. Proof:
+ * `test/contracts/LeaderConnection.ts`, `test/layers/Forwarding.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
-import * as RpcClient from "effect/rpc/RpcClient"
 import * as Endpoint from "../domain/api/Endpoint.ts"
-import { ConnectionLost, EndpointUnreachable, RequestDied } from "../domain/api/Errors.ts"
-import { forwardedHeader } from "../domain/api/SealogApi.ts"
-import { LeaderLost, NodeStopped, NotLeader } from "../domain/engine/Errors.ts"
+import { EndpointUnreachable } from "../domain/api/Errors.ts"
 import type { MemberId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { LeaderConnection } from "../services/LeaderConnection.ts"
 import { Transport } from "../services/Transport.ts"
+import * as LeaderAnswer from "./LeaderAnswer.ts"
 import * as RpcConnection from "./RpcConnection.ts"
 
 /** Leaders of the recent past; more at once means that something else is wrong. */
 const connectionsMax = 16
 /** How long a connection that nobody uses is kept. */
 const idleMillis = 60_000
-
-const nobody = new NotLeader({ leader: undefined })
 
 const make = Effect.gen(function* () {
   const transport = yield* Transport
@@ -38,38 +35,14 @@ const make = Effect.gen(function* () {
     ask: (leader, request) =>
       Effect.suspend(() => {
         const endpoint = endpointOf(leader)
-        if (endpoint === undefined) return Effect.fail(nobody)
+        if (endpoint === undefined) return Effect.fail(LeaderAnswer.nobody)
         const asked = Effect.flatMap(connected(Endpoint.format(endpoint)), (connection) =>
-          RpcConnection.answered(
-            connection.endpoint,
-            RpcClient.withHeaders(request(connection.rpc), { [forwardedHeader]: "1" })
-          )
+          LeaderAnswer.marked(connection.endpoint, request(connection.rpc))
         )
-        return Effect.catch(Effect.scoped(asked), (failure) =>
-          Effect.fail(isOfTheWay(failure) ? told(leader, failure) : failure)
-        )
+        return LeaderAnswer.of(leader, Effect.scoped(asked))
       })
   })
 })
-
-type OfTheWay = ConnectionLost | EndpointUnreachable | NodeStopped | NotLeader | RequestDied
-
-/** What the leader says about itself, or the connection about the leader: not about the request. */
-const isOfTheWay = (failure: unknown): failure is OfTheWay =>
-  failure instanceof NotLeader ||
-  failure instanceof EndpointUnreachable ||
-  failure instanceof ConnectionLost ||
-  failure instanceof RequestDied ||
-  failure instanceof NodeStopped
-
-/** Whoever asked learns nothing from where the other node would have turned: it may be back here. */
-const told = (leader: MemberId, failure: OfTheWay): LeaderLost | NotLeader =>
-  failure instanceof NotLeader || failure instanceof EndpointUnreachable
-    ? nobody
-    : new LeaderLost({
-        leader,
-        cause: "cause" in failure ? String(failure.cause) : failure.message
-      })
 
 /** Connections by endpoint, made when they are needed, and forgotten as soon as they have ended. */
 const makeConnected = Effect.gen(function* () {

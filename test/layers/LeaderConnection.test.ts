@@ -1,0 +1,49 @@
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Endpoint from "../../src/domain/api/Endpoint.ts"
+import * as LeaderConnectionMemory from "../../src/layers/LeaderConnectionMemory.ts"
+import * as LeaderConnectionSocket from "../../src/layers/LeaderConnectionSocket.ts"
+import { MemoryLeaders } from "../../src/layers/MemoryLeaders.ts"
+import { LeaderConnection } from "../../src/services/LeaderConnection.ts"
+import { describeLeaderConnection } from "../contracts/LeaderConnection.ts"
+import * as Stub from "../support/ProcessStubServices.ts"
+import { serve } from "../support/StubNode.ts"
+
+const proposalTimeoutMillis = 50
+
+describeLeaderConnection("the way to the leader over a socket", (script) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const at = yield* Scope.provide(serve(script, { proposalTimeoutMillis }), scope)
+    const peers = () => [{ peer: 2, endpoint: Endpoint.format(at) }]
+    const asking = Stub.layer({
+      script: { beforeWrite: Effect.void, peers },
+      proposalTimeoutMillis
+    })
+    const context = yield* Layer.build(Layer.provide(LeaderConnectionSocket.layer, asking))
+    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+    return {
+      connection: Context.get(context, LeaderConnection),
+      stop: Scope.close(scope, Exit.void)
+    }
+  })
+)
+
+describeLeaderConnection("the way to the leader in memory", (script) =>
+  Effect.gen(function* () {
+    const leaders = new MemoryLeaders()
+    const scope = yield* Scope.make()
+    const node = Stub.layer({ script, proposalTimeoutMillis, memberId: 2 })
+    const served = Layer.provide(LeaderConnectionMemory.served({ leaders }), node)
+    yield* Layer.buildWithScope(served, scope)
+    const context = yield* Layer.build(LeaderConnectionMemory.layer({ leaders }))
+    yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+    return {
+      connection: Context.get(context, LeaderConnection),
+      stop: Scope.close(scope, Exit.void)
+    }
+  })
+)
