@@ -7,6 +7,7 @@ import type { LogIndex, StateGeneration, Term } from "../../src/domain/Ids.ts"
 import type { StateReader } from "../../src/domain/state/StateTransaction.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
+import { seededNumbers } from "../support/SeededNumbers.ts"
 import type { MakeStores } from "./Stores.ts"
 
 const bytes = (...values: ReadonlyArray<number>) => Buffer.from(values)
@@ -93,6 +94,50 @@ export function suite(name: string, makeStores: MakeStores): void {
         expect(values()).toEqual([2, 3, 3, 4, 4])
         for (const scope of scopes) yield* Scope.close(scope, Exit.void)
         expect(rows(store.reader)).toEqual([[1, 4]])
+      }).pipe(Effect.provide(stores.open()))
+    })
+
+    it.live("each agrees with a map of its moment, over random commits, reads and ends", () => {
+      const stores = makeStores()
+      const numbers = seededNumbers(21)
+      const keyOf = (key: number) => Buffer.from([1, key])
+      return Effect.gen(function* () {
+        const store = yield* StateStore
+        const model = new Map<number, number>()
+        const moments: Array<{ scope: Scope.Closeable; reader: StateReader; held: typeof model }> =
+          []
+        for (let step = 0; step < 400; step++) {
+          const what = numbers.below(5)
+          if (what < 2) {
+            store.transact((transaction) => {
+              for (let write = 0; write < 10; write++) {
+                const [key, value] = [numbers.below(200), numbers.below(256)]
+                model.set(key, value)
+                transaction.put("kv", keyOf(key), Buffer.alloc(1 + key * 40, value))
+              }
+            })
+            if (numbers.below(2) === 0) yield* Effect.yieldNow
+          } else if (what === 2 && moments.length < 8) {
+            yield* store.flush
+            const scope = yield* Scope.make()
+            // What others read in the same turn shares LMDB's transaction.
+            store.durable.range("kv", { limit: numbers.below(3) })
+            const { reader } = yield* Scope.provide(store.snapshot, scope)
+            moments.push({ scope, reader, held: new Map(model) })
+          } else if (what === 3 && moments.length > 0) {
+            const { reader, held } = moments[numbers.below(moments.length)]!
+            const range = { from: keyOf(numbers.below(200)), limit: 20, bytesMax: 20_000 }
+            for (const { key, value } of reader.range("kv", range)) {
+              expect(value[0]).toBe(held.get(key[1]!))
+            }
+            const inOrder = [...held.keys()].sort((a, b) => a - b)
+            expect(reader.range("kv", {}).map(({ key }) => key[1])).toEqual(inOrder)
+          } else {
+            const [ended] = moments.splice(numbers.below(moments.length), 1)
+            if (ended !== undefined) yield* Scope.close(ended.scope, Exit.void)
+          }
+        }
+        for (const { scope } of moments) yield* Scope.close(scope, Exit.void)
       }).pipe(Effect.provide(stores.open()))
     })
 
