@@ -21,6 +21,8 @@ export class RpcDrain extends Context.Service<
     readonly serve: <A, E, R>(
       request: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | NodeStopped, R>
+    /** Is no request begun any more? */
+    readonly isDraining: () => boolean
     /** Begins no further request; returns when those begun have ended, or after the time-out. */
     readonly drain: Effect.Effect<void>
   }
@@ -44,6 +46,7 @@ const make = Effect.gen(function* () {
         idle.closeUnsafe()
         return Effect.ensuring(request, end)
       }),
+    isDraining: () => isDraining,
     drain: Effect.suspend(() => {
       isDraining = true
       return idle.await.pipe(

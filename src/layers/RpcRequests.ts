@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type * as Headers from "effect/http/Headers"
 import { forwardedHeader } from "../domain/api/SealogApi.ts"
-import type { NodeStopped } from "../domain/engine/Errors.ts"
+import { type NodeStopped, NotLeader } from "../domain/engine/Errors.ts"
 import { ForwardedRequest } from "../services/ForwardedRequest.ts"
 import { RpcDrain } from "./RpcDrain.ts"
 
@@ -17,15 +17,20 @@ interface Received {
 
 export const make = Effect.gen(function* () {
   const drain = yield* RpcDrain
+  /** A leader that is stopping begins nothing: whoever asked may try the next one. */
+  const nobody = Effect.fail(new NotLeader({ leader: undefined }))
   return {
     serve: <A, E>(
       { headers }: Received,
       request: Effect.Effect<A, E>
-    ): Effect.Effect<A, E | NodeStopped> =>
-      drain.serve(
-        headers[forwardedHeader] === undefined
-          ? request
-          : Effect.provideService(request, ForwardedRequest, true)
+    ): Effect.Effect<A, E | NodeStopped | NotLeader> => {
+      if (headers[forwardedHeader] === undefined) return drain.serve(request)
+      return Effect.suspend(
+        (): Effect.Effect<A, E | NodeStopped | NotLeader> =>
+          drain.isDraining()
+            ? nobody
+            : drain.serve(Effect.provideService(request, ForwardedRequest, true))
       )
+    }
   }
 })

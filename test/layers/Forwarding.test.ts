@@ -144,27 +144,70 @@ describe("a node that does not lead", () => {
     })
   )
 
-  it.live("says the same of a leader that stops, and of one that never answers", () =>
+  it.live("waits for the next leader while the one it knows is stopping: nothing was begun", () =>
     Effect.gen(function* () {
-      const stops = { beforeWrite: Effect.never }
+      const begun = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
       const scope = yield* Scope.make()
-      const at = yield* Scope.provide(serve(stops, { proposalTimeoutMillis: 50 }), scope)
-      const follower = yield* serve(following(() => at))
+      const stopping = yield* Scope.provide(
+        serve({
+          beforeWrite: Effect.andThen(Deferred.succeed(begun, undefined), Deferred.await(gate))
+        }),
+        scope
+      )
+      const next = yield* serve({ beforeWrite: Effect.void })
+      let leader = stopping
+      let attempts = 0
+      const script = following(() => leader)
+      const follower = yield* serve({
+        ...script,
+        beforeWrite: Effect.tapError(script.beforeWrite, () =>
+          Effect.sync(() => {
+            attempts += 1
+          })
+        )
+      })
       const client = yield* RpcClientSocket.connect(follower)
-      const writing = yield* Effect.forkChild(Effect.flip(client.put("k", "v")), {
+      const first = yield* Effect.forkChild(client.put("k", "1"), { startImmediately: true })
+      yield* Deferred.await(begun)
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), {
         startImmediately: true
       })
-      yield* Scope.close(scope, Exit.void)
-      assert.include(["LeaderLost", "NotLeader"], (yield* Fiber.join(writing))._tag)
-
-      const never = yield* clientOfFollower(stops, {
-        leader: { proposalTimeoutMillis: 50 },
-        follower: { proposalTimeoutMillis: 50 }
+      const second = yield* Effect.forkChild(client.put("k", "2"), { startImmediately: true })
+      yield* Effect.promise(async () => {
+        while (attempts < 4) await new Promise((resolve) => setImmediate(resolve))
       })
-      const failure = yield* Effect.flip(never.put("k", "v"))
-      assert.instanceOf(failure, LeaderLost)
-      assert.include(failure.message, "no answer within 100 ms")
+      leader = next
+      assert.deepStrictEqual(yield* Fiber.join(second), { revision: 1 as never }, "at the next one")
+      yield* Deferred.succeed(gate, undefined)
+      assert.deepStrictEqual(yield* Fiber.join(first), { revision: 1 as never }, "it was begun")
+      yield* Fiber.join(closing)
     })
+  )
+
+  it.live(
+    "says that it does not know of a leader that stops in the middle, or of one that never answers",
+    () =>
+      Effect.gen(function* () {
+        const stops = { beforeWrite: Effect.never }
+        const scope = yield* Scope.make()
+        const at = yield* Scope.provide(serve(stops, { proposalTimeoutMillis: 50 }), scope)
+        const follower = yield* serve(following(() => at))
+        const client = yield* RpcClientSocket.connect(follower)
+        const writing = yield* Effect.forkChild(Effect.flip(client.put("k", "v")), {
+          startImmediately: true
+        })
+        yield* Scope.close(scope, Exit.void)
+        assert.include(["LeaderLost", "NotLeader"], (yield* Fiber.join(writing))._tag)
+
+        const never = yield* clientOfFollower(stops, {
+          leader: { proposalTimeoutMillis: 50 },
+          follower: { proposalTimeoutMillis: 50 }
+        })
+        const failure = yield* Effect.flip(never.put("k", "v"))
+        assert.instanceOf(failure, LeaderLost)
+        assert.include(failure.message, "no answer within 100 ms")
+      })
   )
 
   it.live("takes the request back from the leader when its caller goes away", () =>
