@@ -44,6 +44,8 @@ describe("the log of a node", () => {
       )
       expect(lines.events).toEqual([
         "Opened",
+        // Of the one voter, by the entry that founds the cluster.
+        "MembershipChanged",
         "LeadershipGained",
         // Between the entry that brings the keys and the one that enables the storage envelope.
         "Registered",
