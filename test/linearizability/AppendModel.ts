@@ -21,6 +21,7 @@ export const model: Model<string, Input, Output> = {
   initial: "",
   step,
   isRead: (_input, output) => output._tag === "Value",
+  isOverwrite: ({ _tag }) => _tag === "Put",
   keyOf: (state) => state,
   describeInput: (input) =>
     input._tag === "Get" ? "get" : `${input._tag.toLowerCase()} ${quoted(input.value)}`,

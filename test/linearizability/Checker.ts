@@ -89,13 +89,10 @@ type Answer<State, Input, Output> =
   | { readonly _tag: "Stuck"; readonly violation: Omit<Violation<State, Input, Output>, "key"> }
   | { readonly _tag: "TooMuchWork" }
 
-/** A configuration in front of a return. */
-interface Node<State, Input, Output> {
-  readonly at: number
-  readonly configuration: Configuration<State, Input, Output>
-}
-
-/** Mutable: one per key. Depth first, for what is linearizable is so in many ways. */
+/**
+ * Mutable: one per key. From return to return depth first, for what is linearizable is so in many ways;
+ * in front of one return breadth first, so that what needs fewer operations is met before.
+ */
 class Search<State, Input, Output> {
   private readonly model: Model<State, Input, Output>
   private readonly work: Work
@@ -103,7 +100,11 @@ class Search<State, Input, Output> {
   private readonly returns: ReadonlyArray<Return<Input, Output>>
   /** What has been met in front of each return. */
   private readonly met: Array<Configurations<State, Input, Output>> = []
-  private readonly waiting: Array<Node<State, Input, Output>> = []
+  /** Of those, what is not extended yet. */
+  private readonly waiting: ReadonlyArray<Array<Configuration<State, Input, Output>>>
+  private deepest = 0
+  /** Behind the last return. */
+  private passed: Configuration<State, Input, Output> | undefined
 
   constructor(
     model: Model<State, Input, Output>,
@@ -116,32 +117,42 @@ class Search<State, Input, Output> {
     this.planted = planted
     const describe = ({ input }: Operation<Input, Output>) => model.describeInput(input)
     this.returns = Returns.of(eventsOf(operations, planted), describe)
+    this.waiting = this.returns.map(() => [])
   }
 
   run(workMax: number): Answer<State, Input, Output> {
-    const initial = { state: this.model.initial, done: 0n, used: 0n, order: undefined }
-    this.waiting.push({ at: 0, configuration: initial })
-    for (let node = this.waiting.pop(); node !== undefined; node = this.waiting.pop()) {
-      const order = this.visit(node)
-      if (order !== undefined) return { _tag: "Order", order: listed(order.order) }
+    this.enter(0, { state: this.model.initial, done: 0n, used: 0n, order: undefined })
+    while (this.passed === undefined) {
+      const next = this.waiting[this.deepest]!.shift()
+      if (next !== undefined) this.extend(this.deepest, next)
+      else if (this.deepest > 0) this.deepest -= 1
+      else return { _tag: "Stuck", violation: this.violation() }
       if (this.work.count > workMax) return { _tag: "TooMuchWork" }
     }
-    return { _tag: "Stuck", violation: this.violation() }
+    return { _tag: "Order", order: listed(this.passed.order) }
   }
 
-  /** Answers the configuration if it is behind the last return. */
-  private visit({ at, configuration }: Node<State, Input, Output>) {
-    const awaited = this.returns[at]
-    if (awaited === undefined) return configuration
-    const settled = this.settle(awaited, configuration)
-    const { done } = settled
-    if ((done & awaited.bit) !== 0n) {
-      this.waiting.push({ at: at + 1, configuration: { ...settled, done: done & ~awaited.bit } })
-      return undefined
+  /** Goes past each return whose operation has taken effect, to the first whose has not. */
+  private enter(from: number, entering: Configuration<State, Input, Output>): void {
+    let configuration = entering
+    for (let at = from; ; at++) {
+      const awaited = this.returns[at]
+      if (awaited === undefined) {
+        this.passed = configuration
+        return
+      }
+      configuration = this.settle(awaited, configuration)
+      const { done } = configuration
+      if ((done & awaited.bit) === 0n) return this.wait(at, configuration)
+      configuration = { ...configuration, done: done & ~awaited.bit }
     }
+  }
+
+  private wait(at: number, configuration: Configuration<State, Input, Output>): void {
     this.met[at] ??= new Configurations(this.model, this.work, this.planted)
-    if (this.met[at].add(settled)) this.extend(at, awaited, settled)
-    return undefined
+    if (!this.met[at].add(configuration)) return
+    this.waiting[at]!.push(configuration)
+    this.deepest = Math.max(this.deepest, at)
   }
 
   /**
@@ -168,32 +179,40 @@ class Search<State, Input, Output> {
     return returned !== undefined && this.model.isRead(input, returned.output)
   }
 
-  /** Each way to let one more operation take effect; what comes last is tried first. */
-  private extend(
-    at: number,
-    { bit: awaited, open, unknown }: Return<Input, Output>,
-    { done, order, state, used }: Configuration<State, Input, Output>
-  ): void {
-    const push = (operation: Operation<Input, Output>, state: State, marks: Marks) => {
-      const configuration = { state, ...marks, order: { last: operation, before: order } }
-      this.waiting.push({ at, configuration })
+  /** Each way to let one more operation take effect, the awaited one first. */
+  private extend(at: number, configuration: Configuration<State, Input, Output>): void {
+    const { bit: awaited, open, unknown } = this.returns[at]!
+    const { done, order, state, used } = configuration
+    const isAwaited = ({ bit }: { readonly bit: bigint }) => Number(bit === awaited)
+    const ready = open.filter(({ bit }) => (done & bit) === 0n)
+    for (const { bit, operation } of ready.sort((a, b) => isAwaited(b) - isAwaited(a))) {
+      if (this.isVain(order, operation)) continue
+      const stepped = this.step(state, operation)
+      if (stepped === impossible) continue
+      const next = { last: operation, before: order }
+      this.enter(at, { state: stepped, done: done | bit, used, order: next })
     }
     for (const { bit, operation, twin } of unknown) {
       // Of two with the same input the earlier one goes first: it could have.
       if ((used & bit) !== 0n || (used & twin) !== twin) continue
       if (twin !== 0n && this.planted === "the same unknown input once only") continue
+      if (this.isVain(order, operation)) continue
       const stepped = this.step(state, operation)
       // What changes nothing can as well never take effect.
       if (stepped === impossible || stepped === state) continue
-      push(operation, stepped, { done, used: used | bit })
+      const next = { last: operation, before: order }
+      this.enter(at, { state: stepped, done, used: used | bit, order: next })
     }
-    const ready = open.filter(({ bit }) => (done & bit) === 0n)
-    for (const { bit, operation } of ready.sort(
-      (a, b) => Number(a.bit === awaited) - Number(b.bit === awaited)
-    )) {
-      const stepped = this.step(state, operation)
-      if (stepped !== impossible) push(operation, stepped, { done: done | bit, used })
-    }
+  }
+
+  /** An unknown operation whose effect is overwritten at once need not have taken effect. */
+  private isVain(
+    order: Order<Input, Output> | undefined,
+    { input, returned }: Operation<Input, Output>
+  ): boolean {
+    if (order === undefined || order.last.returned !== undefined) return false
+    if (this.planted === "everything overwrites") return true
+    return this.model.isOverwrite(input, returned === undefined ? unknownOutcome : returned.output)
   }
 
   private step(state: State, { input, returned }: Operation<Input, Output>) {
@@ -221,8 +240,6 @@ class Search<State, Input, Output> {
     }
   }
 }
-
-type Marks = Pick<Configuration<unknown, unknown, unknown>, "done" | "used">
 
 function listed<Input, Output>(
   order: Order<Input, Output> | undefined

@@ -83,6 +83,8 @@ export const model: Model<State, Input, Output> = {
   initial: { value: undefined, revisionMin: 0, isExact: false },
   step,
   isRead: (input, output) => input._tag === "Get" || (output._tag === "Deleted" && !output.deleted),
+  isOverwrite: ({ _tag }, output) =>
+    _tag === "Put" || (_tag === "Delete" && output === unknownOutcome),
   keyOf: ({ value }) => (value === undefined ? "" : `=${value}`),
   covers: (state, other) =>
     state.isExact

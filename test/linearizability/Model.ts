@@ -21,6 +21,11 @@ export interface Model<State, Input, Output> {
   ) => State | typeof impossible
   /** Does an operation with this answer leave the object as it is, whatever the state? */
   readonly isRead: (input: Input, output: Output) => boolean
+  /**
+   * Does no state allow more after it for any change that came right before it? So it is for a write
+   * that asks nothing of what it replaces.
+   */
+  readonly isOverwrite: (input: Input, output: Output | typeof unknownOutcome) => boolean
   /** States of different keys have nothing to do with each other. */
   readonly keyOf: (state: State) => string
   /**

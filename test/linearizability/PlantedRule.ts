@@ -9,6 +9,7 @@ export const plantedRules = [
   "more unknown operations preferred",
   "worse state preferred",
   "writes settled like reads",
+  "everything overwrites",
   "the same unknown input once only"
 ] as const
 

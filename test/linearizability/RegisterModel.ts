@@ -36,6 +36,7 @@ export const model: Model<Value, Input, Output> = {
   step,
   isRead: (_input, output) =>
     output._tag === "Value" || (output._tag === "Compared" && !output.isSet),
+  isOverwrite: ({ _tag }) => _tag === "Write",
   keyOf: String,
   describeInput: (input) => {
     switch (input._tag) {
