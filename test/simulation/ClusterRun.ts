@@ -1,9 +1,6 @@
 /**
- * A cluster under a simulated scheduler, clock, network and disks: clients write and read on whatever
- * node, an operator goes through the phases, members come and go, and a nemesis does its worst.
- *
- * After the run everything works again, and the cluster has to: then what clients have seen, and what is
- * on the disks, is checked.
+ * A cluster under a simulated scheduler, clock, network and disks, with clients, an operator, members
+ * that come and go, and a nemesis. After the run everything works again, and the cluster has to.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -152,8 +149,11 @@ class ClusterRun {
   private read(name: string, key: string) {
     return Effect.gen({ self: this }, function* () {
       const reading = this.history.begin(key)
+      const { opening } = this.cluster.disk(name)
       const get = Effect.flatMap(KvStore, (store) => store.get(Buffer.from(key)))
       const found = yield* this.cluster.on(name, get)
+      // Nobody hears a node whose power is gone; what it still says is of memory that is not its own.
+      if (this.cluster.disk(name).opening !== opening) return
       const text = found === undefined ? "value 0" : Buffer.from(found.value).toString()
       this.history.end(reading, Number(text.split(" ")[1]), name)
     })
