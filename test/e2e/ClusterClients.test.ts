@@ -2,7 +2,7 @@
  * SPEC §7, §9: clients of a real cluster whose leaders are killed, stopped and handed over: with a session
  * each write is applied exactly once.
  */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -10,6 +10,9 @@ import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as RpcSession from "../../src/layers/RpcSession.ts"
 import * as OperatedCluster from "../support/ProcessOperatedCluster.ts"
 import * as Process from "../support/ProcessSealog.ts"
+
+/** A cluster and two dozen processes take their time on a machine that is busy with something else. */
+vi.setConfig({ testTimeout: 240_000 })
 
 const clientCount = 6
 

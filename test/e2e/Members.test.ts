@@ -3,13 +3,16 @@
  * through any node.
  */
 import { rm } from "node:fs/promises"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as OperatedCluster from "../support/ProcessOperatedCluster.ts"
 import * as Process from "../support/ProcessSealog.ts"
+
+/** A cluster and two dozen processes take their time on a machine that is busy with something else. */
+vi.setConfig({ testTimeout: 240_000 })
 
 interface Listed {
   readonly nodeName: string

@@ -6,12 +6,15 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as OperatedCluster from "../support/ProcessOperatedCluster.ts"
 import * as Process from "../support/ProcessSealog.ts"
+
+/** A cluster and two dozen processes take their time on a machine that is busy with something else. */
+vi.setConfig({ testTimeout: 240_000 })
 
 const program = join(import.meta.dirname, "../../scripts/start.ts")
 
