@@ -29,6 +29,11 @@ export interface Options<State, Input, Output> {
   readonly operations: ReadonlyArray<Operation<Input, Output>>
   /** The key of an operation: each key is an object of its own. Without it, all are of one object. */
   readonly keyOf?: (input: Input) => string
+  /**
+   * Operations of unknown outcome, one key and one likeness can stand for each other: no answer tells
+   * which of them took effect. Without it, those of one input.
+   */
+  readonly likenessOf?: (operation: Operation<Input, Output>) => string
   /** For all keys together. */
   readonly workMax?: number
   readonly planted?: PlantedRule | undefined
@@ -60,6 +65,7 @@ export interface Violation<State, Input, Output> {
 export function check<State, Input, Output>({
   keyOf = () => "",
   model,
+  likenessOf = ({ input }) => model.describeInput(input),
   operations,
   planted,
   workMax = workMaxDefault
@@ -69,7 +75,7 @@ export function check<State, Input, Output>({
   let isUndecided = false
   const work: Work = { count: 0 }
   for (const [key, ofKey] of Map.groupBy(operations, ({ input }) => keyOf(input))) {
-    const answer = new Search(model, ofKey, work, planted).run(workMax)
+    const answer = new Search({ model, likenessOf, work, planted }, ofKey).run(workMax)
     if (answer._tag === "TooMuchWork") isUndecided = true
     else if (answer._tag === "Order") orders.set(key, answer.order)
     else if (shortest === undefined || endOf(answer.violation) < endOf(shortest)) {
@@ -83,6 +89,13 @@ export function check<State, Input, Output>({
 
 const endOf = ({ stuck }: { readonly stuck: Operation<unknown, unknown> }): number =>
   stuck.returned?.at ?? Infinity
+
+/** What all keys have in common. */
+interface Terms<State, Input, Output>
+  extends Required<Pick<Options<State, Input, Output>, "model" | "likenessOf">> {
+  readonly work: Work
+  readonly planted: PlantedRule | undefined
+}
 
 type Answer<State, Input, Output> =
   | { readonly _tag: "Order"; readonly order: ReadonlyArray<Operation<Input, Output>> }
@@ -107,16 +120,13 @@ class Search<State, Input, Output> {
   private passed: Configuration<State, Input, Output> | undefined
 
   constructor(
-    model: Model<State, Input, Output>,
-    operations: ReadonlyArray<Operation<Input, Output>>,
-    work: Work,
-    planted: PlantedRule | undefined
+    { likenessOf, model, planted, work }: Terms<State, Input, Output>,
+    operations: ReadonlyArray<Operation<Input, Output>>
   ) {
     this.model = model
     this.work = work
     this.planted = planted
-    const describe = ({ input }: Operation<Input, Output>) => model.describeInput(input)
-    this.returns = Returns.of(eventsOf(operations, planted), describe)
+    this.returns = Returns.of(eventsOf(operations, planted), likenessOf)
     this.waiting = this.returns.map(() => [])
   }
 
@@ -193,7 +203,7 @@ class Search<State, Input, Output> {
       this.enter(at, { state: stepped, done: done | bit, used, order: next })
     }
     for (const { bit, operation, twin } of unknown) {
-      // Of two with the same input the earlier one goes first: it could have.
+      // Of two that are alike the earlier one goes first: it could have.
       if ((used & bit) !== 0n || (used & twin) !== twin) continue
       if (twin !== 0n && this.planted === "the same unknown input once only") continue
       if (this.isVain(order, operation)) continue

@@ -6,6 +6,7 @@
  * out. A change whose answer is not known has taken a revision as well; which one, the first get that
  * finds its value tells. That different keys never share a revision is not looked at here.
  */
+import type { Operation } from "./History.ts"
 import { impossible, type Model, unknownOutcome } from "./Model.ts"
 
 export type Input =
@@ -106,3 +107,18 @@ export const model: Model<State, Input, Output> = {
 }
 
 export const keyOf = ({ key }: Input): string => key
+
+/** For the checker: of puts whose values nobody has found, no answer tells one from the other. */
+export function likenessIn(
+  operations: ReadonlyArray<Operation<Input, Output>>
+): (operation: Operation<Input, Output>) => string {
+  const found = new Set(
+    operations.flatMap(({ input, returned }) =>
+      returned?.output._tag === "Found" ? [`${returned.output.value} of ${input.key}`] : []
+    )
+  )
+  return ({ input }) =>
+    input._tag === "Put" && !found.has(`${input.value} of ${input.key}`)
+      ? "a put of what nobody found"
+      : model.describeInput(input)
+}

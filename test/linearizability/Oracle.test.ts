@@ -20,15 +20,21 @@ interface Subject<State, Input, Output> {
   readonly model: Model<State, Input, Output>
   readonly object: RandomHistory.RandomObject<Input, Output>
   readonly keyOf: ((input: Input) => string) | undefined
+  readonly likenessIn?: (
+    operations: ReadonlyArray<Operation<Input, Output>>
+  ) => (operation: Operation<Input, Output>) => string
 }
 
 /** Hides which model it is, so that one list holds all. */
 const subject =
-  <State, Input, Output>({ keyOf, model, object }: Subject<State, Input, Output>) =>
+  <State, Input, Output>({ keyOf, likenessIn, model, object }: Subject<State, Input, Output>) =>
   (shape: RandomHistory.Shape, numbers: SeededNumbers) => {
     const operations = RandomHistory.history(object, shape, numbers)
-    const check = (planted?: PlantedRule) =>
-      Checker.check({ model, operations, planted, ...(keyOf && { keyOf }) })
+    const more = {
+      ...(keyOf && { keyOf }),
+      ...(likenessIn && { likenessOf: likenessIn(operations) })
+    }
+    const check = (planted?: PlantedRule) => Checker.check({ model, operations, planted, ...more })
     const ofKeys = [...Map.groupBy(operations, ({ input }) => keyOf?.(input) ?? "")]
     return {
       operations,
@@ -95,6 +101,27 @@ describe("a long history of an object that works", () => {
         expect(drawn.isProven(verdict.orders as never)).toBe(true)
       }
     }
+  })
+})
+
+describe("a hundred writes of unknown outcome on one key", () => {
+  it("are no reason to be undecided", () => {
+    let written = 0
+    const [object, { model, keyOf }] = [RandomObjects.kv(["k"]), KvModel]
+    const unique: typeof object = {
+      ...object,
+      input: (numbers) => {
+        const input = object.input(numbers)
+        written += 1
+        return input._tag === "Put" ? { ...input, value: String(written) } : input
+      }
+    }
+    const shape = { operations: 2_000, clients: 8, lies: 0, losses: 0.1 }
+    const operations = RandomHistory.history(unique, shape, seededNumbers(1))
+    const unknown = operations.filter((operation) => operation.returned === undefined)
+    expect(unknown.filter(({ input }) => input._tag !== "Get").length).toBeGreaterThan(90)
+    const likenessOf = KvModel.likenessIn(operations)
+    expect(Checker.check({ model, operations, keyOf, likenessOf })._tag).toBe("Linearizable")
   })
 })
 

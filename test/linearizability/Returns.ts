@@ -13,7 +13,7 @@ export interface OpenOperation<Input, Output> {
 }
 
 export interface UnknownOperation<Input, Output> extends OpenOperation<Input, Output> {
-  /** The bit of the one before with the same input; 0 if there is none. */
+  /** The bit of the one before that it is like; 0 if there is none. */
   readonly twin: bigint
 }
 
@@ -24,10 +24,10 @@ export interface Return<Input, Output> {
   readonly unknown: ReadonlyArray<UnknownOperation<Input, Output>>
 }
 
-/** Operations of one description have the same input. */
+/** Unknown operations of one likeness can stand for each other. */
 export function of<Input, Output>(
   events: ReadonlyArray<Event<Input, Output>>,
-  describe: (operation: Operation<Input, Output>) => string
+  likenessOf: (operation: Operation<Input, Output>) => string
 ): ReadonlyArray<Return<Input, Output>> {
   const returning = new Set(
     events.flatMap(({ _tag, operation }) => (_tag === "Return" ? [operation] : []))
@@ -49,10 +49,10 @@ export function of<Input, Output>(
       slots[slot] = operation
       open = [...open, { operation, bit: 1n << BigInt(slot) }]
     } else {
-      const name = describe(operation)
+      const likeness = likenessOf(operation)
       const bit = 1n << BigInt(unknown.length)
-      unknown = [...unknown, { operation, bit, twin: twins.get(name) ?? 0n }]
-      twins.set(name, bit)
+      unknown = [...unknown, { operation, bit, twin: twins.get(likeness) ?? 0n }]
+      twins.set(likeness, bit)
     }
   }
   return returns
