@@ -34,7 +34,8 @@ const life = Effect.fnUntraced(function* (...flags: ReadonlyArray<string>) {
 })
 
 const events = [
-  ...["Opened", "LeadershipGained", "CutoverRefused", "Registered", "PhaseEntered"],
+  ...["Opened", "MembershipChanged", "LeadershipGained", "CutoverRefused"],
+  ...["Registered", "PhaseEntered"],
   ...["CutoverStarted", "CutoverDrained", "MarkerAppended", "CutoverEnded", "PhaseEntered"],
   ...["Draining", "Stopping"]
 ]

@@ -64,6 +64,7 @@ const samples = [
   new Session.TooManySessions({ sessionsMax: 2 }),
   new Snapshot.SnapshotCorrupted({ reason: "truncated" }),
   new Snapshot.SnapshotVersionUnknown({ version: 0x33 }),
+  new Snapshot.SnapshotInconsistent({ ceiling: 7, reason: "term" }),
   new Malformed({ format: "record", reason: "truncated", offset: 1 }),
   new RecordCorrupted({ record: "sidecar", groupId: 0, reason: "missing" }),
   new UnknownOpcode({ opcode: 5, subTag: 9 })
