@@ -39,6 +39,8 @@ const portionMillis = 20
 export class Flow {
   /** Bytes that wait here. */
   bytes = 0
+  /** Bytes that a black hole has lost. */
+  bytesLost = 0
   /** It lost something, so what comes behind that must not arrive. */
   private isTorn = false
   private isOver = false
@@ -63,6 +65,7 @@ export class Flow {
     if (this.isOver || traffic._tag === "Hold") return idle
     if (traffic._tag === "Drop") {
       this.isTorn ||= this.items.length > 0
+      this.bytesLost += this.bytes
       this.discard()
       return idle
     }

@@ -44,7 +44,7 @@ export interface Proxy {
 
 export interface Status {
   readonly connections: ReadonlyArray<
-    Pick<ProxyConnection, "origin" | "bytesPassed" | "bytesWaiting">
+    Pick<ProxyConnection, "origin" | "bytesPassed" | "bytesWaiting" | "bytesLost">
   >
   /** Since the proxy was opened. */
   readonly accepted: number

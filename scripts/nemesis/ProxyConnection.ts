@@ -134,6 +134,10 @@ export class ProxyConnection {
     return { toTarget: this.toTarget.bytesPassed, toClient: this.toClient.bytesPassed }
   }
 
+  get bytesLost(): { readonly toTarget: number; readonly toClient: number } {
+    return { toTarget: this.toTarget.flow.bytesLost, toClient: this.toClient.flow.bytesLost }
+  }
+
   /** The link may be another one now. */
   linkChanged(): void {
     if (this.surroundings.linkOf(this.origin)._tag === "Cut") return this.cut()

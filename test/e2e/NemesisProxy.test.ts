@@ -153,8 +153,8 @@ describe("a black hole that loses", () => {
       const [idle, busy] = [yield* join, yield* join]
       proxy.set(Link.blackHole(Link.drop))
       busy.client.send("lost")
-      // Gone as soon as the proxy has read it: the turns are what it needs for that.
-      yield* turns(50)
+      const lost = () => proxy.status().connections.map(({ bytesLost }) => bytesLost.toTarget)
+      yield* until(() => lost().includes(4))
       expect([busy.server.text, busy.client.isClosed]).toEqual(["", false])
       proxy.set(Link.joined())
       yield* until(() => busy.client.isClosed && busy.server.isClosed)
