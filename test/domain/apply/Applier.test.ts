@@ -239,3 +239,33 @@ describe("the applier (SPEC §11)", () => {
     expect(applier.position.index).toBe(1)
   })
 })
+
+describe("a state that a snapshot has brought (SPEC §13, §16)", () => {
+  /** As another replica has it after these entries. */
+  const stateAfter = (entries: ReadonlyArray<Entry>) => {
+    const { applier, store } = replica()
+    applier.apply(entries)
+    return { state: ReplicatedState.load(store.reader, groupId), applier }
+  }
+
+  it("sets the wrap flag before its applied index can be seen, and is what is applied on", () => {
+    const { state } = stateAfter(history.slice(0, 6))
+    if (state._tag === "Failure" || state.success === undefined) throw new Error("no state")
+    const { applier, flags } = replica()
+    applier.apply(history.slice(0, 2))
+    applier.restore(state.success)
+    expect(flags, "set while the applied index was still that of before").toEqual([2])
+    expect(applier.position.index).toBe(6)
+    expect(applier.sidecar.raftEnvelopeCutoverIndex).toBe(5)
+    expect(applier.apply(history.slice(6)).outcomes).toHaveLength(2)
+  })
+
+  it("leaves the flag alone below the cutover, and never goes back", () => {
+    const { state } = stateAfter(history.slice(0, 4))
+    if (state._tag === "Failure" || state.success === undefined) throw new Error("no state")
+    const { applier, flags } = replica()
+    applier.restore(state.success)
+    expect(flags).toEqual([])
+    expect(() => applier.restore(state.success!)).toThrow()
+  })
+})
