@@ -109,8 +109,10 @@ export const makeInstall = Effect.fnUntraced(function* (driver: RaftEngineDriver
   return Effect.fnUntraced(function* ({ index, term }: Snapshot, hardState: HardState) {
     const received = driver.arrivedAt(index)
     invariant(received !== undefined, "the core knows of no snapshot but those that arrived")
+    const { keys } = received.state.sidecar
+    // A node without a KEK is one of a cluster that encrypts nothing.
     yield* Effect.mapError(
-      keystore.unwrap(received.state.sidecar.keys),
+      keys.length === 0 ? Effect.void : keystore.unwrap(keys),
       ({ message: reason }) => new EncryptionApplyFailed({ groupId, index, term, reason })
     )
     yield* SnapshotInstall.install(received, hardState).pipe(
