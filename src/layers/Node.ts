@@ -38,6 +38,7 @@ import * as NodeMetrics from "./NodeMetrics.ts"
 import * as NodeStatusLive from "./NodeStatusLive.ts"
 import * as OpeningLive from "./OpeningLive.ts"
 import * as PeerAddressLive from "./PeerAddressLive.ts"
+import * as PeerAddressUpdate from "./PeerAddressUpdate.ts"
 import * as QuiescenceBarrierLive from "./QuiescenceBarrierLive.ts"
 import * as RaftEngineLive from "./RaftEngineLive.ts"
 import * as ReplicaLive from "./ReplicaLive.ts"
@@ -173,7 +174,7 @@ const transport = ({ address, clientEndpoint }: Omit<Peering<never>, "admission"
 
 /** The KV store on LMDB in one directory, as a member of a cluster; requires a KEK provider. */
 export const layerPeer = <E>(options: Named & Peering<E> & { readonly directory: string }) =>
-  KvStoreLive.layer.pipe(
+  Layer.mergeAll(KvStoreLive.layer, PeerAddressUpdate.layer).pipe(
     Layer.provideMerge(replication),
     Layer.provideMerge(transport(options)),
     Layer.provideMerge(state),

@@ -5,7 +5,7 @@ import { assert, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as ProcessCluster from "../support/ProcessCluster.ts"
-import { assertRefused, sealog, serve, stop, temporaryDirectory } from "../support/ProcessSealog.ts"
+import { assertRefused, sealog, stop, temporaryDirectory } from "../support/ProcessSealog.ts"
 
 const { bootstrap, bootstrapFlags, get, joinFlags, places, put, serveAt, startAt, statusOf } =
   ProcessCluster
@@ -190,26 +190,57 @@ describe("a node that joins", () => {
 })
 
 describe("the peer address of an admitted directory", () => {
-  live("is what its members know; another one is refused", () =>
+  live("of a cluster of one is what it is told; data that was alone can be joined", () =>
     Effect.gen(function* () {
       const [one, two] = (yield* places(2)) as [ProcessCluster.Place, ProcessCluster.Place]
-      yield* stop(yield* serveAt(one, ["--peer-listen", one.peer]), "SIGTERM")
-      const moved = yield* startAt(one, ["--peer-listen", two.peer])
+      const alone = yield* serveAt(one)
+      expect(JSON.parse(alone.readyLine)).not.toHaveProperty("peer")
+      yield* put([one], "before", "anybody came")
+      yield* stop(alone, "SIGTERM")
+      yield* stop(yield* serveAt(one, ["--peer-listen", two.peer]), "SIGTERM")
+      const first = yield* serveAt(one, ["--peer-listen", one.peer])
+      expect(JSON.parse(first.readyLine)).toMatchObject({ peer: one.peer })
+
+      const joining = yield* startAt(two, joinFlags(two, one))
+      yield* added(one, two)
+      yield* joining.firstLine
+      assert.strictEqual(yield* get(two, "before"), "anybody came")
+      // The newcomer was told, by the log, where to find the other one.
+      const list = yield* sealog("member", "list", "--endpoint", two.listen)
+      expect(list.stdout).toMatch(new RegExp(`^1 +n1 +voter +${one.peer} `, "m"))
+      yield* stop(first, "SIGTERM")
+      const again = yield* serveAt(one)
+      expect(JSON.parse(again.readyLine)).toMatchObject({ peer: one.peer })
+      yield* put([one, two], "after", "a restart")
+    })
+  )
+
+  live("with other members is what they know; another one is refused", () =>
+    Effect.gen(function* () {
+      const [one, two, other] = (yield* places(3)) as [
+        ProcessCluster.Place,
+        ProcessCluster.Place,
+        ProcessCluster.Place
+      ]
+      const first = yield* serveAt(one, ["--peer-listen", one.peer])
+      yield* startAt(two, joinFlags(two, one))
+      yield* added(one, two)
+      yield* stop(first, "SIGTERM")
+      const moved = yield* startAt(one, ["--peer-listen", other.peer])
       assertRefused(yield* moved.end, /the other members know this node as/)
       const again = yield* serveAt(one)
       expect(JSON.parse(again.readyLine)).toMatchObject({ peer: one.peer })
     })
   )
-
-  live("cannot be given to a node that was founded without one", () =>
-    Effect.gen(function* () {
-      const [one] = (yield* places(1)) as [ProcessCluster.Place]
-      const alone = yield* serveAt(one)
-      expect(JSON.parse(alone.readyLine)).not.toHaveProperty("peer")
-      yield* stop(alone, "SIGTERM")
-      const moved = yield* startAt(one, ["--peer-listen", one.peer])
-      assertRefused(yield* moved.end, /founded without a peer address/)
-      yield* serve(one)
-    })
-  )
 })
+
+/** Once the newcomer has introduced itself to the member, and to the member alone. */
+const added = ({ listen }: ProcessCluster.Place, newcomer: ProcessCluster.Place) =>
+  Effect.gen(function* () {
+    const what = `${newcomer.nodeName}=${newcomer.peer}`
+    for (;;) {
+      const { code, stderr } = yield* sealog("member", "add", what, "--endpoint", listen)
+      if (code === 0) return
+      expect(stderr).toMatch(/has asked the leader to be let in/)
+    }
+  })

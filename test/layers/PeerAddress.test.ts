@@ -94,4 +94,16 @@ describe("the peer address", () => {
       expect(yield* Effect.flip(alone)).toMatchObject({ given: "h:3", known: "" })
     })
   )
+
+  it.effect("of the only member is what the command line says", () =>
+    Effect.gen(function* () {
+      for (const known of [two, memberAt(2, undefined)]) {
+        expect(yield* found({ applied: [known] }, { given: at("h:3") })).toBe("h:3")
+        expect(yield* found({ log: [known] }, { given: at("h:3") })).toBe("h:3")
+        const coming = { applied: [known], log: [memberAt(3, "h:4")] }
+        const refused = found(coming, { given: at("h:3") })
+        expect((yield* Effect.flip(refused))._tag, "somebody is coming").toBe("PeerAddressDiffers")
+      }
+    })
+  )
 })

@@ -112,13 +112,13 @@ export class PeerAddressDiffers extends Schema.TaggedError<PeerAddressDiffers>()
   "PeerAddressDiffers",
   {
     given: Schema.String,
-    /** Empty: it was founded alone, and has none. */
+    /** Empty: they know none. */
     known: Schema.String
   }
 ) {
   override get message() {
     return this.known === ""
-      ? `--peer-listen ${this.given} cannot be used: this cluster of one node was founded without a peer address; export its data and import them into one that has one`
+      ? `--peer-listen ${this.given} cannot be used: the other members know this node without an address; start it without --peer-listen, or remove the member and add it again with an empty directory`
       : `--peer-listen ${this.given} cannot be used: the other members know this node as ${this.known}; start it there, or remove the member and add it again with an empty directory`
   }
 }
