@@ -99,6 +99,8 @@ const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
     /** Returns when the process has ended and all it printed is read. */
     end,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
+    /** Of the process. */
+    pid: child.pid ?? 0,
     /** Returns all of stderr once it has this in it. */
     said: (what: RegExp) =>
       saidOn(child, output, what).pipe(
