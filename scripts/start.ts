@@ -15,6 +15,7 @@ import * as Exit from "effect/Exit"
 import * as NodeProcess from "./demo/NodeProcess.ts"
 import * as Options from "./start/Options.ts"
 import * as Plan from "./start/Plan.ts"
+import * as ReadableLine from "./start/ReadableLine.ts"
 import * as Supervisor from "./start/Supervisor.ts"
 
 const width = 8
@@ -68,7 +69,7 @@ const run = Effect.fnUntraced(function* (options: Options.Options) {
     plan.nodes,
     (node) =>
       Supervisor.supervise(plan, node, {
-        log: (line) => say(line, node.name),
+        log: (line) => say(ReadableLine.readable(line), node.name),
         note: (text) => say(text),
         ready: () => ready(node)
       }),

@@ -45,6 +45,6 @@ export function planOf({ directory, port }: PlanOptions): Plan {
 export const serveArguments = ({ kekFile, nodes }: Plan, node: PlannedNode) => [
   "serve",
   ...["--name", node.name, "--data-dir", node.directory, "--kek-file", kekFile],
-  ...["--listen", node.clients, "--metrics-listen", node.metrics],
+  ...["--listen", node.clients, "--metrics-listen", node.metrics, "--log-format", "json"],
   ...["--bootstrap", nodes.map(({ name, peers }) => `${name}=${peers}`).join(",")]
 ]

@@ -62,7 +62,12 @@ const list = Command.make(
   { endpoint },
   Effect.fnUntraced(function* (given) {
     const client = yield* RpcClientSocket.connect(given.endpoint)
-    const members = yield* client.members
+    const { memberId } = yield* client.status
+    // A node does not know at which of its addresses its clients reach it.
+    const asked = client.endpoint()
+    const members = (yield* client.members).map((member) =>
+      member.id === memberId && asked !== undefined ? { ...member, endpoint: asked } : member
+    )
     yield* CommandOutput.answer({ json: { members }, text: textOf(members) })
   }, Effect.scoped)
 ).pipe(Command.withDescription("Show the members, as the node sees them that is asked"))

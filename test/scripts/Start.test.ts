@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Options from "../../scripts/start/Options.ts"
 import * as Plan from "../../scripts/start/Plan.ts"
+import * as ReadableLine from "../../scripts/start/ReadableLine.ts"
 import * as Restart from "../../scripts/start/Restart.ts"
 
 describe("the options", () => {
@@ -53,6 +54,31 @@ describe("a node that has ended", () => {
   it("is left alone when it has refused to start, or halted", () => {
     for (const code of [1, 70]) {
       assert.strictEqual(Restart.decide({ code, signal: null }, 1)._tag, "Leave")
+    }
+  })
+})
+
+describe("a line of a node's log", () => {
+  it("is its time, its message and the fields that tell something", () => {
+    const line = (level: string, annotations: object) =>
+      JSON.stringify({
+        message: "became leader",
+        level,
+        timestamp: "2026-11-21T11:28:51.116Z",
+        annotations: { node: "n1", group: 0, event: "LeadershipGained", ...annotations },
+        spans: {},
+        fiberId: "#121"
+      })
+    assert.strictEqual(
+      ReadableLine.readable(line("INFO", { term: 2, detail: "a b" })),
+      "11:28:51.116  became leader  term=2  detail=a b"
+    )
+    assert.strictEqual(ReadableLine.readable(line("WARN", {})), "11:28:51.116  WARN  became leader")
+  })
+
+  it("that is something else stays as it is", () => {
+    for (const line of ["sealog: refused", '{"message":', "", '{"ready":true}']) {
+      assert.strictEqual(ReadableLine.readable(line), line)
     }
   })
 })
