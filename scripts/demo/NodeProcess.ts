@@ -98,6 +98,8 @@ const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
   return {
     /** Returns when the process has ended and all it printed is read. */
     end,
+    /** How it has ended; `undefined` while it runs. */
+    ended: () => ended,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     /** Of the process. */
     pid: child.pid ?? 0,

@@ -1,0 +1,130 @@
+/**
+ * The clients of an episode: each asks one thing after the other, of random nodes, and has it recorded.
+ *
+ * Every value is written once in an episode, so a read tells which write it saw. Every second client
+ * writes with a session, and repeats a write until it is answered (`RpcSession`); the others write once
+ * and may not know what became of it.
+ */
+import * as Effect from "effect/Effect"
+import type { Endpoint } from "../../src/domain/api/Endpoint.ts"
+import * as RpcSession from "../../src/layers/RpcSession.ts"
+import type * as KvModel from "../../test/linearizability/KvModel.ts"
+import type { SeededNumbers } from "../../test/support/SeededNumbers.ts"
+import * as Calls from "./Calls.ts"
+import * as NodeWay from "./NodeWay.ts"
+import type { Asked, Recorder } from "./Recorder.ts"
+
+export interface Options {
+  readonly recorder: Recorder
+  readonly numbers: SeededNumbers
+  readonly endpoints: () => ReadonlyArray<Endpoint>
+  readonly isOver: () => boolean
+}
+
+export const clientCount = 8
+export const keys: ReadonlyArray<string> = Array.from({ length: 16 }, (_, at) => `key-${at}`)
+/** Between two calls of a client: 8 of them are enough for any machine. */
+const pauseMillis = 4
+/** How long a client with a session repeats one write. */
+const sessionMillis = 12_000
+
+const puts = (...pairs: ReadonlyArray<{ readonly key: string; readonly value: string }>) =>
+  pairs.map(({ key, value }): KvModel.Input => ({ _tag: "Put", key, value }))
+
+/** Returns when the client has had the answer, or its time was over, of the last thing it asked for. */
+export const run = Effect.fnUntraced(function* (id: number, options: Options) {
+  const { endpoints, isOver, numbers, recorder } = options
+  const way = yield* NodeWay.make({ endpoints, below: numbers.below })
+  const isInSession = id % 2 === 1
+  const writing: RpcSession.Writing = {
+    put: (key, value, write) => way.call((client) => client.put(key, value, write)),
+    delete: (key, write) => way.call((client) => client.delete(key, write)),
+    txn: (txn) => way.call((client) => client.txn(txn)),
+    openSession: (sessionId) => way.call((client) => client.openSession(sessionId))
+  }
+  const session = yield* RpcSession.make(writing, { deadlineMillis: sessionMillis })
+  const name = `${isInSession ? "session" : "plain"}-${id}`
+  const asked = (writes: ReadonlyArray<KvModel.Input>): Asked => ({
+    ...{ client: name, writes },
+    isInSession: isInSession && writes.length > 0
+  })
+  const chain = new Chain(name)
+  const writer: Calls.Writing = isInSession ? session : writing
+
+  const one = (at: number) => {
+    const value = `${name}.${at}`
+    const key = keys[numbers.below(keys.length)]!
+    const choice = numbers.below(100)
+    if (choice < 40) {
+      return recorder.run(
+        asked([]),
+        way.call((client) => Calls.get(client, key))
+      )
+    }
+    if (choice < 45) {
+      return recorder.run(
+        asked([]),
+        way.call((client) => Calls.scan(client, "key-", keys))
+      )
+    }
+    if (choice < 72) return recorder.run(asked(puts({ key, value })), Calls.put(writer, key, value))
+    if (choice < 80) {
+      return recorder.run(asked([{ _tag: "Delete", key }]), Calls.remove(writer, key))
+    }
+    if (choice < 86) {
+      return recorder.run(asked(puts({ key, value })), Calls.create(writer, key, value))
+    }
+    if (choice < 92 || !isInSession) {
+      const other = keys[(keys.indexOf(key) + 1 + numbers.below(keys.length - 1)) % keys.length]!
+      const pairs = [
+        { key, value },
+        { key: other, value: `${value}+` }
+      ]
+      return recorder.run(asked(puts(...pairs)), Calls.putAll(writer, pairs))
+    }
+    return chain.advance(value, (chainKey, from) =>
+      recorder.run(
+        asked(puts({ key: chainKey, value })),
+        Calls.advance(writer, chainKey, { from, to: value })
+      )
+    )
+  }
+  for (let at = 1; !isOver(); at++) {
+    yield* one(at)
+    yield* Effect.sleep(pauseMillis)
+  }
+  return chain.keys
+}, Effect.scoped)
+
+/** Mutable: a key that one client alone writes; another one once it does not know what is there. */
+class Chain {
+  private generation = 1
+  private last: string | undefined
+  private readonly client: string
+
+  constructor(client: string) {
+    this.client = client
+  }
+
+  get keys(): ReadonlyArray<string> {
+    return Array.from({ length: this.generation }, (_, at) => this.keyOf(at + 1))
+  }
+
+  advance<A extends { readonly answer: unknown; readonly isUnknown: boolean }>(
+    to: string,
+    call: (key: string, from: string | undefined) => Effect.Effect<A>
+  ): Effect.Effect<A> {
+    return Effect.tap(call(this.keyOf(this.generation), this.last), ({ answer, isUnknown }) =>
+      Effect.sync(() => {
+        if (answer !== undefined) this.last = to
+        if (!isUnknown) return
+        this.generation += 1
+        this.last = undefined
+      })
+    )
+  }
+
+  private keyOf(generation: number): string {
+    return `chain-${this.client}-${generation}`
+  }
+}

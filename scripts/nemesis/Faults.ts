@@ -1,0 +1,200 @@
+/**
+ * Does what the plan says to the nodes and to what lies between them.
+ *
+ * Each fault undoes itself, also when it is cut short; what it cannot undo in time (a node on its way
+ * in or out, a dead one) is for the healing. What must never happen: two faults that act on one process
+ * at a time.
+ */
+import * as Effect from "effect/Effect"
+import * as Endpoint from "../../src/domain/api/Endpoint.ts"
+import * as Link from "./Link.ts"
+import type { Nodes, Place } from "./Nodes.ts"
+import { type Operator, until } from "./Operator.ts"
+import * as PeerLinks from "./PeerLinks.ts"
+import type { Fault, Kind } from "./Plan.ts"
+
+export interface Context {
+  readonly nodes: Nodes
+  readonly operator: Operator
+  /** Of the nodes that are on their way in. */
+  readonly nextPlace: Effect.Effect<Place, unknown>
+  readonly say: (line: string) => void
+}
+
+/** A log this much longer has forgotten what a node lacks that is away. */
+const forgottenEntries = 400
+const awayMillisMax = 4_000
+
+/** Mutable: the processes that a fault is acting on. */
+export class Faults {
+  private readonly busy = new Set<string>()
+  private readonly context: Context
+  readonly done = new Map<Kind, number>()
+
+  constructor(context: Context) {
+    this.context = context
+  }
+
+  /** Returns when it is over and undone. */
+  run(fault: Fault): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      yield* Effect.sleep(fault.pauseMillis)
+      const { say } = this.context
+      const target = yield* this.target(fault)
+      if (target === undefined) return say(`${fault.kind}: nobody is free for it`)
+      this.done.set(fault.kind, (this.done.get(fault.kind) ?? 0) + 1)
+      say(`${fault.kind} of ${target}${fault.isOfLeader ? ", the leader if there is one" : ""}`)
+      yield* this.inflict(fault, target)
+      say(`${fault.kind} of ${target} is over`)
+    }).pipe(
+      Effect.catchCause((cause) =>
+        Effect.sync(() => this.context.say(`${fault.kind}: ${String(cause).slice(0, 200)}`))
+      )
+    )
+  }
+
+  private target({ draw, isOfLeader }: Fault): Effect.Effect<string | undefined> {
+    const { nodes, operator } = this.context
+    return Effect.map(isOfLeader ? operator.leader : Effect.succeed(undefined), (leader) => {
+      const free = this.free()
+      if (leader !== undefined && free.includes(leader)) return leader
+      return nodes.names().length === 0 ? undefined : free[Math.floor(draw * free.length)]
+    })
+  }
+
+  private free(): ReadonlyArray<string> {
+    const { nodes } = this.context
+    return nodes.names().filter((name) => nodes.isRunning(name) && !this.busy.has(name))
+  }
+
+  private inflict(fault: Fault, target: string): Effect.Effect<void, unknown> {
+    const { nodes, operator } = this.context
+    const lasting = Effect.sleep(fault.millis)
+    const others = nodes.names().filter((name) => name !== target)
+    const traffic = fault.draw < 0.5 ? Link.hold : Link.drop
+    switch (fault.kind) {
+      case "kill":
+        return this.killed([target], lasting)
+      case "kill all":
+        return this.killed(this.free(), lasting)
+      case "away":
+        return this.killed([target], this.forgotten())
+      case "stop":
+        return this.holding(
+          [target],
+          Effect.acquireUseRelease(
+            nodes.signal(target, "SIGSTOP"),
+            () => lasting,
+            () => nodes.signal(target, "SIGCONT")
+          )
+        )
+      case "partition":
+        return this.troubled({ pairs: PeerLinks.between([target], others), traffic }, lasting)
+      case "one way": {
+        const isOutgoing = Math.floor(fault.draw * 4) % 2 === 0
+        const pairs = isOutgoing
+          ? PeerLinks.oneWay([target], others)
+          : PeerLinks.oneWay(others, [target])
+        return this.troubled({ pairs, traffic }, lasting)
+      }
+      case "slow": {
+        const pairs = PeerLinks.between([target], others)
+        return this.troubled({ pairs, traffic: Link.slow(5_000 + 100_000 * fault.draw) }, lasting)
+      }
+      case "delay": {
+        const pairs = PeerLinks.between(nodes.names(), nodes.names())
+        const traffic = Link.delay(5 + 60 * fault.draw, 40)
+        return this.troubled({ pairs, traffic }, lasting)
+      }
+      case "transfer":
+        return operator.way.call((client) => client.transferLeadership(target as Place["nodeName"]))
+      case "join":
+        return this.joined(target, fault)
+      case "encrypt":
+        return Effect.andThen(
+          operator.order((client) => client.enableStorageEnvelope),
+          operator.order((client) => client.enableRaftEnvelope)
+        ).pipe(Effect.timeout(8_000))
+    }
+  }
+
+  private holding<A, E>(names: ReadonlyArray<string>, use: Effect.Effect<A, E>) {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        for (const name of names) this.busy.add(name)
+      }),
+      () => use,
+      () =>
+        Effect.sync(() => {
+          for (const name of names) this.busy.delete(name)
+        })
+    )
+  }
+
+  private killed(
+    names: ReadonlyArray<string>,
+    meanwhile: Effect.Effect<void>
+  ): Effect.Effect<void, unknown> {
+    const { nodes } = this.context
+    const all = { concurrency: "unbounded", discard: true } as const
+    return this.holding(
+      names,
+      Effect.gen(function* () {
+        yield* Effect.uninterruptible(Effect.forEach(names, nodes.kill, all))
+        yield* meanwhile
+        yield* Effect.uninterruptible(Effect.forEach(names, nodes.restart, all))
+        yield* Effect.forEach(names, nodes.ready, all)
+      })
+    )
+  }
+
+  /** The others have written so much that they have a snapshot for who comes back. */
+  private forgotten(): Effect.Effect<void> {
+    const commit = Effect.map(this.context.operator.statuses, (all) =>
+      Math.max(0, ...all.map(({ commitIndex }) => commitIndex))
+    )
+    return Effect.gen(function* () {
+      const before = yield* commit
+      yield* until(Effect.map(commit, (now) => now >= before + forgottenEntries))
+    }).pipe(Effect.timeoutOption(awayMillisMax), Effect.asVoid)
+  }
+
+  private troubled(trouble: PeerLinks.Trouble, meanwhile: Effect.Effect<void>) {
+    const { links } = this.context.nodes
+    return Effect.acquireUseRelease(
+      Effect.sync(() => links.begin(trouble)),
+      () => meanwhile,
+      () => Effect.sync(() => links.end(trouble))
+    )
+  }
+
+  /** Asks a node to be let in by, becomes a learner and a voter, and mostly leaves again. */
+  private joined(by: string, fault: Fault): Effect.Effect<void, unknown> {
+    const { nextPlace, nodes, operator, say } = this.context
+    return Effect.gen({ self: this }, function* () {
+      const place = yield* nextPlace
+      const { nodeName, peer: address } = place
+      const join = ["--join", Endpoint.format(nodes.peerOf(by))]
+      this.busy.add(nodeName)
+      yield* Effect.uninterruptible(
+        nodes.start(place, [...join, "--peer-listen", Endpoint.format(address)])
+      )
+      const isThere = ({ _tag }: { readonly _tag: string }) => _tag === "MemberNameTaken"
+      yield* operator.order((to) => to.addMember({ nodeName, address, learner: true }), isThere)
+      yield* nodes.ready(nodeName)
+      say(`${nodeName} is a learner`)
+      this.busy.delete(nodeName)
+      const isVoter = ({ _tag }: { readonly _tag: string }) => _tag === "NotALearner"
+      yield* operator.order((to) => to.promoteMember(nodeName), isVoter)
+      say(`${nodeName} is a voter`)
+      yield* Effect.sleep(fault.millis)
+      if (fault.draw > 0.7) return
+      const isGone = ({ _tag }: { readonly _tag: string }) => _tag === "MemberUnknown"
+      yield* operator.order((to) => to.removeMember(nodeName), isGone)
+      say(`${nodeName} is removed`)
+      this.busy.add(nodeName)
+      yield* Effect.uninterruptible(nodes.kill(nodeName))
+      nodes.forget(nodeName)
+    })
+  }
+}

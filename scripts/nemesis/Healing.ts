@@ -1,0 +1,122 @@
+/**
+ * After the faults: everything works again, the cluster must go on within a bound, and every key is read
+ * on every node.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Calls from "./Calls.ts"
+import type { Nodes } from "./Nodes.ts"
+import { type Operator, until } from "./Operator.ts"
+import type { Recorder } from "./Recorder.ts"
+
+/** It does not do what it must. */
+export class NotHealed extends Data.TaggedError("NotHealed")<{ readonly message: string }> {}
+
+/** From the moment on that nothing is wrong any more. */
+const progressMillisMax = 20_000
+const readMillisMax = 20_000
+
+const within = (what: string, millis: number) =>
+  Effect.timeoutOrElse({
+    duration: millis,
+    orElse: () =>
+      Effect.fail(new NotHealed({ message: `${what} within ${millis} ms after all was healed` }))
+  })
+
+/** Returns when each member has taken a write. */
+export const heal = Effect.fnUntraced(function* (
+  nodes: Nodes,
+  operator: Operator,
+  recorder: Recorder
+) {
+  nodes.links.heal()
+  const each = { concurrency: "unbounded", discard: true } as const
+  yield* Effect.forEach(nodes.names(), (name) => nodes.signal(name, "SIGCONT"), each)
+  yield* Effect.forEach(nodes.names().filter(nodes.isKilled), nodes.restart, each)
+  yield* accepted(nodes, operator, recorder, "anybody", undefined).pipe(
+    within("no node takes a write", progressMillisMax)
+  )
+  yield* dismissed(nodes, operator)
+  yield* Effect.forEach(
+    nodes.names(),
+    (name) =>
+      Effect.andThen(nodes.ready(name), accepted(nodes, operator, recorder, name, name)).pipe(
+        within(`${name} takes no write`, progressMillisMax)
+      ),
+    each
+  )
+})
+
+/** Writes at one node, or at any, until a write is acknowledged. */
+const accepted = (
+  nodes: Nodes,
+  { way }: Operator,
+  recorder: Recorder,
+  client: string,
+  nodeName: string | undefined
+) => {
+  let attempts = 0
+  const at = nodeName === undefined ? undefined : nodes.endpointOf(nodeName)
+  return until(
+    Effect.suspend(() => {
+      attempts += 1
+      const [key, value] = [`healed-${client}`, `healed-${client}.${attempts}`]
+      const asked = {
+        ...{ client, isInSession: false },
+        writes: [{ _tag: "Put", key, value } as const]
+      }
+      const put = way.call((to) => Calls.put(to, key, value), at)
+      return Effect.map(recorder.run(asked, put), ({ answer }) => answer !== undefined)
+    })
+  )
+}
+
+/** Nodes that are no members, because they were not let in in time or have left, are ended. */
+const dismissed = Effect.fnUntraced(function* (nodes: Nodes, operator: Operator) {
+  const leader = yield* named(operator)
+  const rows = yield* operator.way.call(({ members }) => members, nodes.endpointOf(leader))
+  const members = new Set<string>(rows.map(({ nodeName }) => nodeName))
+  for (const name of nodes.names().filter((name) => !members.has(name))) {
+    yield* nodes.kill(name)
+    nodes.forget(name)
+  }
+})
+
+const named = (operator: Operator) => {
+  let leader: string | undefined
+  return until(
+    Effect.map(operator.leader, (name) => {
+      leader = name
+      return name !== undefined
+    })
+  ).pipe(
+    within("no node leads", progressMillisMax),
+    Effect.map(() => leader!)
+  )
+}
+
+/** Each key on each node, linearizable; every read is part of the history. */
+export const readAll = (
+  nodes: Nodes,
+  { way }: Operator,
+  recorder: Recorder,
+  keys: ReadonlyArray<string>
+) =>
+  Effect.forEach(
+    nodes.names(),
+    (nodeName) =>
+      Effect.forEach(
+        keys,
+        (key) => {
+          const asked = { client: `reader of ${nodeName}`, writes: [], isInSession: false }
+          const get = way.call((to) => Calls.get(to, key), nodes.endpointOf(nodeName))
+          return until(Effect.map(recorder.run(asked, get), ({ answer }) => answer !== undefined))
+        },
+        { concurrency: 8, discard: true }
+      ).pipe(within(`${nodeName} does not answer every read`, readMillisMax)),
+    { concurrency: "unbounded", discard: true }
+  )
+
+/** The revision of the store, when nothing changes it any more. */
+export const lastRevision = (operator: Operator) =>
+  Effect.map(operator.statuses, (all) => Math.max(0, ...all.map(({ revision }) => revision)))

@@ -1,0 +1,164 @@
+/**
+ * The nodes of an episode: real `sealog serve` processes, each with a proxy in front of its peer
+ * address; killed, stopped and started as the plan wants it.
+ *
+ * The members know the addresses of the proxies. Clients, and nodes that forward, reach a node at its
+ * own client endpoint: a partition is one of the peers. What must never happen: a process or a stopped
+ * one that outlives the scope, a node that ends by itself unnoticed. Its stderr is in `NAME.log`.
+ */
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Endpoint from "../../src/domain/api/Endpoint.ts"
+import type { NodeName } from "../../src/domain/Ids.ts"
+import { freePort } from "../cluster/Cluster.ts"
+import * as NodeProcess from "../demo/NodeProcess.ts"
+import { PeerLinks } from "./PeerLinks.ts"
+import * as PeerOrigin from "./PeerOrigin.ts"
+import * as Proxy from "./Proxy.ts"
+
+export interface Place {
+  readonly nodeName: NodeName
+  readonly directory: string
+  readonly log: string
+  /** Its own client endpoint. */
+  readonly client: Endpoint.Endpoint
+  /** As the members know it: its proxy. */
+  readonly peer: Endpoint.Endpoint
+  readonly boundPort: number
+}
+
+export interface Options {
+  readonly directory: string
+  readonly kekFile: string
+  readonly random: () => number
+}
+
+type Running = NodeProcess.Running
+
+/** Mutable: one node that was started at least once. */
+interface Member {
+  readonly place: Place
+  readonly flags: ReadonlyArray<string>
+  process: Running | undefined
+}
+
+/** A log of more entries is compacted, to this tail: a few hundred writes are a snapshot's worth. */
+const compaction = "300,50"
+const preload = pathToFileURL(join(import.meta.dirname, "NodePreload.ts")).href
+const intoFile = ["sh", "-c", 'log="$1"; shift; exec "$@" 2>>"$log"', "sh"]
+
+export type Nodes = Effect.Success<ReturnType<typeof make>>
+
+export const make = Effect.fnUntraced(function* ({ directory, kekFile, random }: Options) {
+  const scope = yield* Effect.scope
+  const links = new PeerLinks()
+  const members = new Map<string, Member>()
+
+  const place = (nodeName: string) =>
+    Effect.map(placeOf(nodeName, { directory, random }), ({ made, proxy }) => {
+      links.add(nodeName, proxy)
+      return made
+    }).pipe(Scope.provide(scope))
+
+  /** The process is there at once; it may wait for a long time before it serves. */
+  const begin = (member: Member) => {
+    const { client, directory, nodeName } = member.place
+    const serveArguments = NodeProcess.serveArguments({
+      ...{ directory, nodeName, kekFile, flags: member.flags },
+      listen: Endpoint.format(client)
+    })
+    return NodeProcess.start(serveArguments, launchOf(member.place)).pipe(
+      Scope.provide(scope),
+      Effect.tap((process) =>
+        Effect.sync(() => {
+          member.process = process
+        })
+      )
+    )
+  }
+
+  const of = (nodeName: string): Member => members.get(nodeName)!
+  return {
+    links,
+    place,
+    /** The first start of a node. */
+    start: (at: Place, flags: ReadonlyArray<string>) => {
+      const member: Member = { place: at, flags, process: undefined }
+      members.set(at.nodeName, member)
+      return begin(member)
+    },
+    restart: (nodeName: string) => Effect.suspend(() => begin(of(nodeName))),
+    /** Returns when it serves. */
+    ready: (nodeName: string) =>
+      Effect.suspend(() => of(nodeName).process?.firstLine ?? Effect.succeed("")),
+    /** With SIGKILL; returns when it is gone. */
+    kill: (nodeName: string) =>
+      Effect.suspend(() => {
+        const { process } = of(nodeName)
+        of(nodeName).process = undefined
+        if (process === undefined) return Effect.void
+        process.kill("SIGKILL")
+        return Effect.asVoid(process.end)
+      }),
+    signal: (nodeName: string, signal: "SIGSTOP" | "SIGCONT") =>
+      Effect.sync(() => void of(nodeName).process?.kill(signal)),
+    /** It is no part of the cluster any more. */
+    forget: (nodeName: string) => void members.delete(nodeName),
+    /** All that belong to the cluster, whether they run or not. */
+    names: () => [...members.keys()],
+    isRunning: (nodeName: string) => {
+      const process = members.get(nodeName)?.process
+      return process !== undefined && process.ended() === undefined
+    },
+    isKilled: (nodeName: string) => members.get(nodeName)?.process === undefined,
+    endpointOf: (nodeName: string) => of(nodeName).place.client,
+    peerOf: (nodeName: string) => of(nodeName).place.peer,
+    /** Nodes that have ended although nobody killed them, one sentence each. */
+    endedByThemselves: () =>
+      [...members.values()].flatMap(({ place: { nodeName }, process }) => {
+        const how = process?.ended()
+        return how === undefined
+          ? []
+          : [`${nodeName} ended by itself (${how.signal ?? `exit code ${how.code}`})`]
+      }),
+    /** Where clients may try their luck, whatever is the matter there. */
+    endpoints: () => [...members.values()].map((member) => member.place.client)
+  }
+})
+
+/** Chooses the ports, and opens the proxy. */
+const placeOf = Effect.fnUntraced(function* (
+  nodeName: string,
+  { directory, random }: Pick<Options, "directory" | "random">
+) {
+  const [client, boundPort] = [yield* freePort, yield* freePort]
+  const target = { host: "127.0.0.1", port: boundPort }
+  const proxy = yield* Proxy.open({ target, random, originOf: PeerOrigin.originOf })
+  const made: Place = {
+    nodeName: nodeName as NodeName,
+    directory: join(directory, nodeName),
+    log: join(directory, `${nodeName}.log`),
+    client: { host: "127.0.0.1", port: client },
+    peer: proxy.address,
+    boundPort
+  }
+  return { made, proxy }
+})
+
+const launchOf = ({ boundPort, log, peer }: Place): NodeProcess.Launch => ({
+  wrapper: [...intoFile, log],
+  environment: {
+    NODE_OPTIONS: `--import ${preload}`,
+    SEALOG_NEMESIS_LISTEN: `${peer.port}=${boundPort}`,
+    SEALOG_NEMESIS_COMPACTION: compaction
+  }
+})
+
+/** How often the logs of all nodes tell of this. */
+export const told = (places: ReadonlyArray<Place>, what: string): number =>
+  places
+    .filter(({ log }) => existsSync(log))
+    .reduce((count, { log }) => count + readFileSync(log, "utf8").split(what).length - 1, 0)

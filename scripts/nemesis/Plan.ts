@@ -1,0 +1,71 @@
+/**
+ * The faults of an episode, drawn from its seed before anything starts.
+ *
+ * A plan says what, when and for how long; which node that is in the end also depends on who leads then,
+ * as real processes decide that. Proof: `test/e2e/NemesisPlan.test.ts`.
+ */
+import { seededNumbers } from "../../test/support/SeededNumbers.ts"
+
+/** `away`: killed until the log has forgotten what it lacks. `join`: learner, voter, removed again. */
+export const kinds = [
+  ...["kill", "stop", "partition", "one way", "join", "away", "transfer"],
+  ...["slow", "delay", "kill all", "encrypt"]
+] as const satisfies ReadonlyArray<string> as ReadonlyArray<Kind>
+
+export type Kind =
+  | "kill"
+  | "stop"
+  | "partition"
+  | "one way"
+  | "join"
+  | "away"
+  | "transfer"
+  | "slow"
+  | "delay"
+  | "kill all"
+  | "encrypt"
+
+export interface Fault {
+  readonly kind: Kind
+  /** From the end of the one before, or of the load's beginning. */
+  readonly pauseMillis: number
+  readonly millis: number
+  /** Of the leader, whoever that is then; else of whom the draw says. */
+  readonly isOfLeader: boolean
+  /** In [0, 1): which node, how slow, lost or held. */
+  readonly draw: number
+}
+
+export interface Plan {
+  readonly seed: number
+  readonly nodeCount: 3 | 5
+  /** Two things at a time may be wrong: each is a sequence of faults. */
+  readonly lanes: ReadonlyArray<ReadonlyArray<Fault>>
+}
+
+const faultsPerLane = 3
+
+/** `nodeCount`: 3 or 5 by the seed unless given. */
+export function make(seed: number, nodeCount?: 3 | 5): Plan {
+  const numbers = seededNumbers(seed)
+  const fault = (kind: Kind): Fault => ({
+    kind,
+    pauseMillis: 100 + numbers.below(700),
+    millis: 500 + numbers.below(1_800),
+    isOfLeader: numbers.next() < 0.5,
+    draw: numbers.next()
+  })
+  const drawn = () => fault(kinds[numbers.below(kinds.length)]!)
+  const size = numbers.next() < 0.6 ? 3 : 5
+  // Episodes of seeds that follow each other begin with every kind in turn.
+  const first = fault(kinds[seed % kinds.length]!)
+  const rest = Array.from({ length: faultsPerLane - 1 }, drawn)
+  return {
+    seed,
+    nodeCount: nodeCount ?? size,
+    lanes: [[first, ...rest], Array.from({ length: faultsPerLane }, drawn)]
+  }
+}
+
+export const describe = ({ lanes, nodeCount, seed }: Plan): string =>
+  `seed ${seed}, ${nodeCount} nodes: ${lanes.map((lane) => lane.map(({ isOfLeader, kind }) => (isOfLeader ? `${kind}*` : kind)).join(", ")).join(" | ")}`

@@ -1,0 +1,59 @@
+/** What the nemesis draws from a seed, and what its troubles do to the links between nodes. */
+import { describe, expect, it } from "vitest"
+import * as Link from "../../scripts/nemesis/Link.ts"
+import * as PeerLinks from "../../scripts/nemesis/PeerLinks.ts"
+import * as Plan from "../../scripts/nemesis/Plan.ts"
+
+describe("a plan", () => {
+  it("is a function of its seed", () => {
+    expect(Plan.make(7)).toEqual(Plan.make(7))
+    expect(Plan.make(7)).not.toEqual({ ...Plan.make(8), seed: 7 })
+    expect(Plan.make(7, 5)).toEqual({ ...Plan.make(7), nodeCount: 5 })
+  })
+
+  it("has every kind of fault in as many episodes as there are kinds, half of them of the leader", () => {
+    const plans = Plan.kinds.map((_, at) => Plan.make(100 + at))
+    const faults = plans.flatMap(({ lanes }) => lanes.flat())
+    expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(Plan.kinds))
+    const many = Array.from({ length: 200 }, (_, seed) => Plan.make(seed).lanes.flat()).flat()
+    const ofLeader = many.filter(({ isOfLeader }) => isOfLeader).length / many.length
+    expect(ofLeader).toBeGreaterThan(0.4)
+    expect(ofLeader).toBeLessThan(0.6)
+  })
+})
+
+describe("the links between nodes", () => {
+  /** What the proxy of each node was last told, by origin. */
+  const three = () => {
+    const links = new PeerLinks.PeerLinks()
+    const told = new Map<string, Map<string | undefined, Link.Link>>()
+    for (const name of ["a", "b", "c"]) {
+      const ofNode = new Map<string | undefined, Link.Link>()
+      told.set(name, ofNode)
+      links.add(name, { set: (link, origin) => void ofNode.set(origin, link) })
+    }
+    return { links, linkAt: (node: string, origin: string) => told.get(node)?.get(origin) }
+  }
+
+  it("lose one way what one node sends, whoever has opened the connection", () => {
+    const { linkAt, links } = three()
+    links.begin({ pairs: PeerLinks.oneWay(["a"], ["b", "c"]), traffic: Link.drop })
+    expect(linkAt("b", "a")).toEqual(Link.joined({ toTarget: Link.drop }))
+    expect(linkAt("a", "b")).toEqual(Link.joined({ toClient: Link.drop }))
+    expect(linkAt("c", "b")).toEqual(Link.joined())
+  })
+
+  it("show the newest of two troubles, and the other one again when that is over", () => {
+    const { linkAt, links } = three()
+    const older = { pairs: PeerLinks.between(["a"], ["b"]), traffic: Link.hold }
+    const newer = { pairs: PeerLinks.between(["a"], ["b", "c"]), traffic: Link.slow(1_000) }
+    links.begin(older)
+    links.begin(newer)
+    expect(linkAt("a", "b")).toEqual(Link.blackHole(Link.slow(1_000)))
+    links.end(newer)
+    expect(linkAt("a", "b")).toEqual(Link.blackHole(Link.hold))
+    expect(linkAt("a", "c")).toEqual(Link.joined())
+    links.heal()
+    expect(linkAt("b", "a")).toEqual(Link.joined())
+  })
+})
