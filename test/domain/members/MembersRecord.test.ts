@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import type { GroupId, Incarnation, MemberId, NodeName } from "../../../src/domain/Ids.ts"
+import * as Record from "../../../src/domain/log/Record.ts"
 import type { Member } from "../../../src/domain/members/Member.ts"
 import type { Members } from "../../../src/domain/members/Members.ts"
 import { empty } from "../../../src/domain/members/Members.ts"
@@ -86,6 +87,17 @@ describe("the table of the members", () => {
         expect(Result.isFailure(result)).toBe(true)
       }
     }
+  })
+})
+
+describe("a member under the key of another", () => {
+  it("is corruption, also if its checksum is right", () => {
+    const [configuration, one, two] = goldenRows as [Row, Row, Row]
+    const key = hex("01 0000000000000007")
+    const label = `members/${key.toString("hex")}`
+    const body = Buffer.from(two.value).subarray(0, -Record.checksumBytes)
+    const misplaced = { key, value: Record.encode({ label, groupId }, body) }
+    expect(Result.isFailure(tableOf([configuration, one, misplaced]))).toBe(true)
   })
 })
 

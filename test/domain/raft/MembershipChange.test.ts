@@ -186,6 +186,7 @@ describe("the entry", () => {
   it("is empty where it only leaves a joint configuration", () => {
     expect(MembershipChange.encode(MembershipChange.leaving)).toHaveLength(0)
     expect(MembershipChange.decode(new Uint8Array(0))).toEqual(MembershipChange.leaving)
+    expect(MembershipChange.decode(Buffer.of(1, 0, 0, 0)), "another spelling").toBeUndefined()
     const told = { ...MembershipChange.leaving, context: Uint8Array.of(7) }
     expect(MembershipChange.decode(MembershipChange.encode(told))).toEqual(told)
   })

@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib"
 import { describe, expect, it } from "vitest"
 import type { LogIndex, Term } from "../../../src/domain/Ids.ts"
 import {
@@ -134,6 +135,26 @@ describe("a snapshot as a stream (SPEC §16)", () => {
     expect(read(encoded([row("kv", "b", ""), row("kv", "a", "")]))).toBe("notCanonical")
     expect(read(encoded([row("kv", "a", ""), row("kv", "a", "")]))).toBe("notCanonical")
     expect(read(encoded([row("kv", "a", ""), row("applied", "a", "")]))).toBe("notCanonical")
+  })
+
+  it("has as many rows in a chunk as its bytes allow, more than a call has arguments", () => {
+    const [header] = encoded([])
+    const count = 300_000
+    const payload = Buffer.alloc(8 + 10 * count)
+    payload.writeUInt8(3, 7)
+    for (let at = 0; at < count; at++) {
+      const from = 8 + 10 * at
+      payload.writeUInt8(6, from)
+      payload.writeUInt16BE(3, from + 1)
+      payload.writeUIntBE(at, from + 3, 3)
+    }
+    const begin = Buffer.alloc(8)
+    begin.writeUInt32BE(payload.length)
+    const end = Buffer.alloc(4)
+    const place = crc32(begin.subarray(4), crc32(header!, crc32("sealog/snapshot")))
+    end.writeUInt32BE(crc32(payload, place))
+    const pieces = [header!, Buffer.concat([begin, payload, end])]
+    expect(read(pieces)).toMatchObject({ isComplete: false, rows: { length: count } })
   })
 
   it("of an unknown version, or that is none, is refused", () => {

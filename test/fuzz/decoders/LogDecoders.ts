@@ -80,6 +80,9 @@ const payloads: ReadonlyArray<Payload.Payload> = [
   { _tag: "EnableRaftEnvelope", raftKeyId: 7 as KeyId }
 ]
 
+const isBatchOfOne = (payload: Payload.Payload, [opcode]: Uint8Array): boolean =>
+  opcode === 0x01 && payload._tag === "Requests" && payload.requests.length === 1
+
 export const decoders: ReadonlyArray<Decoder> = [
   {
     ...codec({
@@ -105,7 +108,8 @@ export const decoders: ReadonlyArray<Decoder> = [
     seeds: payloads.map(Payload.encode),
     refusals: ["Malformed", "UnknownOpcode"],
     decode: Payload.decode,
-    encode: Payload.encode
+    // A batch of one may be read, and is written as a request.
+    encode: (payload, bytes) => (isBatchOfOne(payload, bytes) ? bytes : Payload.encode(payload))
   }),
   codec({
     name: "entry-record",
