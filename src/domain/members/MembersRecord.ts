@@ -66,6 +66,7 @@ export function decodeTable(
     const byId = new Map<MemberId, Member.Member>()
     for (const { key, value } of others) {
       const member = yield* Record.decodeAs(identityOf(groupId, key), value, decodeMember)
+      if (!keyOf(member.id).equals(key)) yield* misplaced(groupId, key)
       byId.set(member.id, member)
     }
     const ids = Membership.allMembers(configuration)
@@ -100,6 +101,10 @@ function decodeMember(body: Uint8Array): Decoded<Member.Member> {
   reader.version(version)
   return reader.end(Member.read(reader))
 }
+
+/** A member under the key of another: only one spelling of a table is one. */
+const misplaced = (groupId: GroupId, key: Uint8Array) =>
+  Record.corrupted(identityOf(groupId, key), "malformed")
 
 const missing = (groupId: GroupId) => Record.corrupted({ label: "members", groupId }, "missing")
 

@@ -211,7 +211,7 @@ export function encode(change: MembershipChange): Uint8Array {
   return bytes
 }
 
-/** `undefined` if these bytes are no change. */
+/** `undefined` if these bytes are no change, or another spelling of {@link leaving}. */
 export function decode(bytes: Uint8Array): MembershipChange | undefined {
   if (bytes.length === 0) return leaving
   if (bytes.length < headerBytes) return undefined
@@ -228,5 +228,6 @@ export function decode(bytes: Uint8Array): MembershipChange | undefined {
     if (action === undefined || !Number.isSafeInteger(member)) return undefined
     steps.push({ action, member: member as MemberId })
   }
-  return { transition, steps, context: bytes.slice(contextFrom) }
+  const change = { transition, steps, context: bytes.slice(contextFrom) }
+  return isLeaving(change) && change.context.length === 0 ? undefined : change
 }

@@ -150,7 +150,8 @@ export class SnapshotDecoder {
       if (this.buffered < size) return Result.succeed(rows)
       const read = this.readChunk(this.take(size), this.header.bytes)
       if (Result.isFailure(read)) return Result.fail(read.failure)
-      rows.push(...read.success)
+      // Not as arguments: a chunk may hold more rows than a call can have.
+      for (const row of read.success) rows.push(row)
     }
     return Result.succeed(rows)
   }
