@@ -92,6 +92,8 @@ export const freeBytesHaltMin = 8 * mebibyte
 export const frameBytesMax = entryDataBytesMax + 64 * kibibyte
 /** Voters a cluster is founded with; more can be added later. */
 export const foundingVotersMax = 7
+/** Nodes of a cluster that are no members yet, as far as this one knows, whose openings are kept. */
+export const strangersMax = 64
 /** Bytes of a snapshot in one frame; larger pieces are cut. */
 export const snapshotFrameBytesMax = 256 * kibibyte
 /** Terms that a message may name: more elections than there will ever be. */

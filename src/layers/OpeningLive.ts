@@ -28,7 +28,7 @@ import type { LogWriteFailure } from "../domain/log/Errors.ts"
 import type { AdmittedAs, LocalRecord } from "../domain/log/LocalRecord.ts"
 import type { Member } from "../domain/members/Member.ts"
 import * as Members from "../domain/members/Members.ts"
-import type { SeenOpening } from "../domain/peer/Handshake.ts"
+import { RememberedOpenings } from "../domain/peer/RememberedOpenings.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import * as MembershipChange from "../domain/raft/MembershipChange.ts"
 import { DirectoryOfAnotherNode } from "../domain/state/Errors.ts"
@@ -145,17 +145,15 @@ function makeEpochs(change: Change): Pick<Opening["Service"], "epochFor" | "curr
 }
 
 function makePeerOpenings(change: Change, current: () => Admitted): PeerOpenings["Service"] {
-  const isNewer = (seen: SeenOpening, known: SeenOpening | undefined) =>
-    known === undefined || seen.bootCount > known.bootCount
+  const remembered = new RememberedOpenings()
   return {
     seenOf: (incarnation) => current().peers.get(incarnation),
-    remember: (incarnation, seen) =>
+    know: (members) => remembered.know(members),
+    remember: (heard) =>
       change(
         (record) =>
-          Result.succeed(
-            isNewer(seen, record.peers.get(incarnation))
-              ? { ...record, peers: new Map(record.peers).set(incarnation, seen) }
-              : undefined
+          Result.map(remembered.with(record.peers, heard), (peers) =>
+            peers === undefined ? undefined : { ...record, peers }
           ),
         () => {}
       )

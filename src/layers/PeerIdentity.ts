@@ -52,8 +52,11 @@ export const make = Effect.fnUntraced(function* ({ clientEndpoint, table }: Opti
     const { bootCount, incarnation, memberId, nodeName: peer, openingId } = greeting.node
     // A log that cannot be written stops the node; the peer is not let in.
     yield* Effect.mapError(
-      openings.remember(incarnation, { bootCount, openingId }),
-      () => new PeerRefused({ reason: "notReady", peer, memberId })
+      openings.remember({ incarnation, memberId, seen: { bootCount, openingId } }),
+      ({ _tag }) => {
+        const reason = _tag === "PeerOpeningsFull" ? "tooManyStrangers" : "notReady"
+        return new PeerRefused({ reason, peer, memberId })
+      }
     )
     // Two openings of one boot count may come at once; only one of them has been kept.
     yield* judged(greeting)

@@ -19,7 +19,7 @@ import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
 import type { Introductions } from "../services/Introductions.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
-import type { PeerOpenings } from "../services/PeerOpenings.ts"
+import { PeerOpenings } from "../services/PeerOpenings.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
 import { type Connection, type Peer, type Receiver, Transport } from "../services/Transport.ts"
 import * as PeerAccept from "./PeerAccept.ts"
@@ -40,6 +40,7 @@ export interface Options {
 
 const make = Effect.fnUntraced(function* (options: Options) {
   const { clientEndpoint } = options
+  const openings = yield* PeerOpenings
   const identity: PeerIdentity.PeerIdentity = yield* PeerIdentity.make({
     clientEndpoint,
     table: () => table
@@ -65,7 +66,11 @@ const make = Effect.fnUntraced(function* (options: Options) {
   const transport = Transport.of({
     send,
     attach,
-    setPeers: (peers, known) => table.setPeers(peers, known),
+    setPeers: (peers, known) => {
+      const incarnations = peers.flatMap(({ incarnation }) => incarnation ?? [])
+      openings.know({ incarnations: new Set(incarnations), ...known })
+      table.setPeers(peers, known)
+    },
     sendSnapshot,
     connections: () => table.connections()
   })

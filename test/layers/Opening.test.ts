@@ -4,7 +4,15 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
-import type { GroupId, KeyId, LocalEpoch, NodeName } from "../../src/domain/Ids.ts"
+import type {
+  GroupId,
+  Incarnation,
+  KeyId,
+  LocalEpoch,
+  MemberId,
+  NodeName,
+  OpeningId
+} from "../../src/domain/Ids.ts"
 import * as Limits from "../../src/domain/Limits.ts"
 import * as LocalRecord from "../../src/domain/log/LocalRecord.ts"
 import * as AdmissionAlone from "../../src/layers/AdmissionAlone.ts"
@@ -12,6 +20,7 @@ import * as LogEnvironmentMemory from "../../src/layers/LogEnvironmentMemory.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as OpeningLive from "../../src/layers/OpeningLive.ts"
 import { Opening } from "../../src/services/Opening.ts"
+import { PeerOpenings } from "../../src/services/PeerOpenings.ts"
 import { csprng } from "../support/MemoryNode.ts"
 
 const groupId = 0 as GroupId
@@ -262,5 +271,41 @@ describe("the epochs of an opening (SPEC §6)", () => {
         })
       )
     })
+  )
+})
+
+describe("the openings of peers (SPEC §3)", () => {
+  const incarnation = (number: number) => number.toString(16).padStart(32, "0") as Incarnation
+  const heard = (number: number, memberId: number) => ({
+    incarnation: incarnation(number),
+    memberId: memberId as MemberId,
+    seen: { bootCount: 1, openingId: "c".repeat(32) as OpeningId }
+  })
+  const members = { incarnations: new Set([1, 2].map(incarnation)), nextMemberId: 3 as MemberId }
+  const remembering = (disk: MemoryDisk, seed: number, heardOnes: ReadonlyArray<number>) =>
+    Effect.gen(function* () {
+      const openings = yield* PeerOpenings
+      openings.know(members)
+      return yield* Effect.forEach(heardOnes, (number) =>
+        Effect.result(openings.remember(heard(number, number < 3 ? number : 99)))
+      )
+    }).pipe(Effect.provide(opened(disk, { seed })))
+
+  it.effect(
+    "of strangers are bounded, through openings too, and members' are never forgotten",
+    () =>
+      Effect.gen(function* () {
+        const disk = new MemoryDisk()
+        const many = Array.from({ length: 1000 }, (_, at) => at + 10)
+        yield* remembering(disk, 1, [1])
+        const results = yield* remembering(disk, 2, many)
+        expect(results.filter(Result.isSuccess)).toHaveLength(Limits.strangersMax)
+        expect(results.at(-1)).toMatchObject({ failure: { _tag: "PeerOpeningsFull" } })
+        const [member] = yield* remembering(disk, 3, [2, ...many.map((number) => number + 5000)])
+        expect(Result.isSuccess(member!)).toBe(true)
+        const { peers } = localOf(disk)
+        expect(peers.size).toBe(Limits.strangersMax + 2)
+        expect([peers.has(incarnation(1)), peers.has(incarnation(2))]).toEqual([true, true])
+      })
   )
 })

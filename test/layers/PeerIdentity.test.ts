@@ -29,7 +29,8 @@ const makeIdentity = Effect.fnUntraced(function* (disk: Effect.Effect<unknown>) 
   const opening = openingOf(1)
   const openings = PeerOpenings.of({
     seenOf: (incarnation) => seen.get(incarnation),
-    remember: (incarnation, opened) =>
+    know: () => {},
+    remember: ({ incarnation, seen: opened }) =>
       Effect.andThen(
         disk,
         Effect.sync(() => {

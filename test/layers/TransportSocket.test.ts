@@ -41,7 +41,9 @@ const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptio
     Layer.succeed(Opening, opening),
     Layer.succeed(PeerOpenings, {
       seenOf: (incarnation) => seen.get(incarnation),
-      remember: (incarnation, opened) => Effect.sync(() => void seen.set(incarnation, opened))
+      know: () => {},
+      remember: ({ incarnation, seen: opened }) =>
+        Effect.sync(() => void seen.set(incarnation, opened))
     }),
     Layer.succeed(Introductions, {
       answer: () => ({ _tag: "Waiting", leader: undefined }),

@@ -12,7 +12,9 @@ const sentences = {
     "its data directory is a new one; remove the member and add it again under its name",
   notReady: "the other node cannot keep its opening durably; look at that node's disk",
   diskRolledBack:
-    "its disk is an older copy of itself, which must not vote; remove the member, wipe its directory and add it again"
+    "its disk is an older copy of itself, which must not vote; remove the member, wipe its directory and add it again",
+  tooManyStrangers:
+    "the other node has heard as many nodes as it can that are no members as far as it knows; it is tried again, and taken in once that node has learnt of this member"
 } as const
 
 export type PeerRefusedReason = keyof typeof sentences
@@ -25,6 +27,15 @@ export class PeerRefused extends Schema.TaggedError<PeerRefused>()("PeerRefused"
 }) {
   override get message() {
     return `node ${this.peer} (member ${this.memberId}) is refused: ${sentences[this.reason]}`
+  }
+}
+
+/** As many strangers' openings are kept as may be. */
+export class PeerOpeningsFull extends Schema.TaggedError<PeerOpeningsFull>()("PeerOpeningsFull", {
+  strangersMax: Schema.Int
+}) {
+  override get message() {
+    return `the openings of ${this.strangersMax} nodes are kept that are no members; wait until this node has learnt who the members are`
   }
 }
 
