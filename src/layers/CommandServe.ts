@@ -2,8 +2,8 @@
  * `sealog serve`: one node, until it is told to stop or halts (SPEC §11, §17).
  *
  * stdout carries exactly one line, printed when the node serves. Nothing is opened for an address that
- * may not be served. On SIGTERM or SIGINT requests are drained first, then the stores close, exit code
- * 0; a halt exits with 70. Proof: `test/e2e/Serve.test.ts`.
+ * may not be served. On SIGTERM or SIGINT a leader hands over, requests are drained, then the stores
+ * close, exit code 0; a halt exits with 70. Proof: `test/e2e/Serve.test.ts`.
  */
 
 import * as Cause from "effect/Cause"
@@ -30,6 +30,7 @@ import * as CommandServePeers from "./CommandServePeers.ts"
 import * as KekProviderEnvironment from "./KekProviderEnvironment.ts"
 import * as KekProviderFile from "./KekProviderFile.ts"
 import * as KekProviderNone from "./KekProviderNone.ts"
+import * as LeadershipHandOver from "./LeadershipHandOver.ts"
 import * as LogOutput from "./LogOutput.ts"
 import * as MetricsServer from "./MetricsServer.ts"
 import * as Node from "./Node.ts"
@@ -90,8 +91,11 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
   yield* Effect.addFinalizer((exit) => {
     // A halt has been reported already.
     const isTold = exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)
-    if (isTold) Context.get(node, Telemetry).report({ _tag: "Draining" })
-    return metrics?.stopping ?? Effect.void
+    const stopping = metrics?.stopping ?? Effect.void
+    if (!isTold) return stopping
+    Context.get(node, Telemetry).report({ _tag: "Draining" })
+    // Requests that come meanwhile go to the new leader.
+    return Effect.andThen(stopping, Effect.provideContext(LeadershipHandOver.handOver, node))
   })
   const { address } = Context.get(socket, SocketServer.SocketServer)
   invariant("port" in address, "a TCP server listens on a port")

@@ -71,6 +71,7 @@ export const start = Effect.fnUntraced(function* (options: { readonly kekFile?: 
         })
       ),
     restart: (name: string) => begin(placeOf(name)),
+    signal: (name: string, signal: NodeJS.Signals) => nodes.get(name)!.kill(signal),
     end: (name: string, signal: NodeJS.Signals) =>
       Effect.suspend(() => {
         const node = nodes.get(name)!
