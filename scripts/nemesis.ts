@@ -38,7 +38,7 @@ const command = Command.make(
     ),
     planted: Flag.Literals("planted", [...lies]).pipe(
       Flag.optional,
-      Flag.withDescription("The recorder lies once, which must be found")
+      Flag.withDescription("The recorder lies, which must be found")
     ),
     keep: Flag.Boolean("keep").pipe(
       Flag.withDefault(false),

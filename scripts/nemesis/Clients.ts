@@ -25,6 +25,8 @@ export const clientCount = 8
 export const keys: ReadonlyArray<string> = Array.from({ length: 16 }, (_, at) => `key-${at}`)
 /** Between two calls of a client: 8 of them are enough for any machine. */
 const pauseMillis = 4
+/** After a refusal: where nothing works, nothing is gained by haste. */
+const refusedPauseMillis = 30
 /** How long a client with a session repeats one write. */
 const sessionMillis = 12_000
 
@@ -90,8 +92,8 @@ export const run = Effect.fnUntraced(function* (id: number, options: Options) {
     )
   }
   for (let at = 1; !isOver(); at++) {
-    yield* one(at)
-    yield* Effect.sleep(pauseMillis)
+    const { answer } = yield* one(at)
+    yield* Effect.sleep(answer === undefined ? refusedPauseMillis : pauseMillis)
   }
   return chain.keys
 }, Effect.scoped)

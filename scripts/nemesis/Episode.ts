@@ -49,9 +49,9 @@ export interface Outcome {
 }
 
 export const operationsBeforeFaults = 300
-const operationsMillisMax = 5_000
+const operationsMillisMax = 8_000
 /** From the beginning of the load. */
-const faultsMillisMax = 11_000
+const faultsMillisMax = 12_000
 const loadMillisMax = 15_000
 /** So much is answered after the healing before the clients stop, if there is time. */
 const operationsAfter = 200
@@ -71,7 +71,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const stuck = Exit.isFailure(exit)
     ? [`the episode came to nothing: ${Cause.pretty(exit.cause)}`]
     : []
-  const verdict = Judge.judge(recorder.calls, told?.lastRevision ?? Infinity)
+  const verdict = Judge.judge(recorder.calls, told?.lastRevision)
   const violations = [...verdict.violations, ...(told?.complaints ?? []), ...stuck]
   const undecided = [
     ...(verdict.isUndecided ? ["the history is too much work for the checker"] : []),

@@ -53,12 +53,15 @@ export class Faults {
     )
   }
 
-  private target({ draw, isOfLeader }: Fault): Effect.Effect<string | undefined> {
-    const { nodes, operator } = this.context
-    return Effect.map(isOfLeader ? operator.leader : Effect.succeed(undefined), (leader) => {
+  private target({ draw, isOfLeader, kind }: Fault): Effect.Effect<string | undefined> {
+    return Effect.map(this.context.operator.leader, (leader) => {
       const free = this.free()
-      if (leader !== undefined && free.includes(leader)) return leader
-      return nodes.names().length === 0 ? undefined : free[Math.floor(draw * free.length)]
+      if (kind !== "transfer" && isOfLeader && leader !== undefined && free.includes(leader)) {
+        return leader
+      }
+      // A transfer is always from the leader, to somebody else.
+      const able = kind === "transfer" ? free.filter((name) => name !== leader) : free
+      return able[Math.floor(draw * able.length)]
     })
   }
 

@@ -37,6 +37,8 @@ export const heal = Effect.fnUntraced(function* (
     within("no node takes a write", progressMillisMax)
   )
   yield* dismissed(nodes, operator)
+  const [ended] = nodes.endedByThemselves()
+  if (ended !== undefined) return yield* new NotHealed({ message: ended })
   yield* Effect.forEach(
     nodes.names(),
     (name) =>

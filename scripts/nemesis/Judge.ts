@@ -19,10 +19,10 @@ export interface Verdict {
 
 const findingsShownMax = 10
 
-/** `lastRevision`: of the store when all clients were gone. */
+/** `lastRevision`: of the store when all clients were gone; `undefined` if it was not found out. */
 export function judge(
   calls: ReadonlyArray<Call>,
-  lastRevision: number,
+  lastRevision: number | undefined,
   options: { readonly workMax?: number } = {}
 ): Verdict {
   const operations = operationsOf(calls)

@@ -44,6 +44,8 @@ export interface Plan {
 }
 
 const faultsPerLane = 3
+/** There is no way back from the phases, so once is enough. */
+const repeatable = kinds.filter((kind) => kind !== "encrypt")
 
 /** `nodeCount`: 3 or 5 by the seed unless given. */
 export function make(seed: number, nodeCount?: 3 | 5): Plan {
@@ -55,15 +57,20 @@ export function make(seed: number, nodeCount?: 3 | 5): Plan {
     isOfLeader: numbers.next() < 0.5,
     draw: numbers.next()
   })
-  const drawn = () => fault(kinds[numbers.below(kinds.length)]!)
+  const drawn = () => fault(repeatable[numbers.below(repeatable.length)]!)
   const size = numbers.next() < 0.6 ? 3 : 5
   // Episodes of seeds that follow each other begin with every kind in turn.
   const first = fault(kinds[seed % kinds.length]!)
   const rest = Array.from({ length: faultsPerLane - 1 }, drawn)
+  const other = Array.from({ length: faultsPerLane }, drawn)
+  const isEncrypted = first.kind !== "encrypt" && numbers.next() < 0.4
   return {
     seed,
     nodeCount: nodeCount ?? size,
-    lanes: [[first, ...rest], Array.from({ length: faultsPerLane }, drawn)]
+    lanes: [
+      [first, ...rest],
+      isEncrypted ? other.with(numbers.below(faultsPerLane), fault("encrypt")) : other
+    ]
   }
 }
 

@@ -19,20 +19,20 @@ export interface Lie {
   readonly told: (asked: Asked, answer: Answer, calls: ReadonlyArray<Call>) => Answer
 }
 
-/** Each is told once, when so many calls are over. */
-const afterCalls = 200
+/** Told when so many calls are over, and again after as many: what is overwritten unseen is no lie. */
+const everyCalls = 40
 
 export function lie(planted: PlantedLie | undefined): Lie {
-  let isTold = planted === undefined
+  let nextAt = everyCalls
   const isTime = (calls: ReadonlyArray<Call>, which: PlantedLie) =>
-    !isTold && planted === which && calls.length >= afterCalls
+    planted === which && calls.length >= nextAt
   return {
     insteadOf: ({ writes }, calls) => {
       const [first] = writes
       if (!isTime(calls, "lost-write") || writes.length !== 1 || first?._tag !== "Put") {
         return undefined
       }
-      isTold = true
+      nextAt = calls.length + everyCalls
       return Effect.succeed({ parts: [{ input: first, output: { _tag: "Written" } }] })
     },
     told: (_asked, answer, calls) => {
@@ -44,7 +44,7 @@ export function lie(planted: PlantedLie | undefined): Lie {
         .find(({ input, output }) => input.key === key && output._tag === "Found")
       if (older === undefined || older.output._tag !== "Found") return answer
       if (older.output.value === part.output.value) return answer
-      isTold = true
+      nextAt = calls.length + everyCalls
       return { parts: [{ input: part.input, output: older.output }] }
     }
   }

@@ -13,8 +13,12 @@ interface Taking {
 }
 
 /** One sentence for each thing that is wrong. `last` is the revision of the store in the end. */
-export function findings(calls: ReadonlyArray<Call>, last: number): ReadonlyArray<string> {
-  return [...shared(calls), ...backwards(calls), ...counted(calls, last)]
+export function findings(
+  calls: ReadonlyArray<Call>,
+  last: number | undefined
+): ReadonlyArray<string> {
+  const counting = last === undefined ? [] : counted(calls, last)
+  return [...shared(calls), ...backwards(calls), ...counting]
 }
 
 const takingsOf = (calls: ReadonlyArray<Call>): ReadonlyArray<Taking> =>
