@@ -20,7 +20,7 @@ import type { LogIndex } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { Message } from "../domain/raft/Message.ts"
 import * as Position from "../domain/raft/Position.ts"
-import * as Raft from "../domain/raft/Raft.ts"
+import type { Raft } from "../domain/raft/Raft.ts"
 import * as DurableSnapshot from "../domain/snapshot/DurableSnapshot.ts"
 import type { Counters } from "../domain/telemetry/Counters.ts"
 import { version } from "../domain/Version.ts"
@@ -32,6 +32,7 @@ import { LogCompaction } from "../services/LogCompaction.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import { RaftCore } from "../services/RaftCore.ts"
 import {
   type ChangeMembershipFailure,
   type MembershipApplied,
@@ -145,7 +146,7 @@ const makeReceiver = (parts: {
 }
 
 /** Every guard of the node has passed. */
-const reportOpened = Effect.fnUntraced(function* (raft: Raft.Raft) {
+const reportOpened = Effect.fnUntraced(function* (raft: Raft) {
   const { position, sidecar } = yield* Applier
   const { hasKek } = yield* Keystore
   const { bootCount, clusterId, incarnation } = yield* Opening
@@ -178,8 +179,9 @@ const makeCore = Effect.gen(function* () {
   const random = yield* Random.Random
   const { hardState, reader } = yield* RaftLogStore
   const { electionTicks, heartbeatTicks } = config
+  const makeRaft = yield* RaftCore
   return yield* attempt(() =>
-    Raft.make({
+    makeRaft({
       id,
       log: {
         ...reader,
@@ -203,7 +205,7 @@ const makeCore = Effect.gen(function* () {
   )
 })
 
-const makeDriver = Effect.fnUntraced(function* (raft: Raft.Raft) {
+const makeDriver = Effect.fnUntraced(function* (raft: Raft) {
   const applier = yield* Applier
   const csprng = yield* Csprng
   const { reader } = yield* RaftLogStore

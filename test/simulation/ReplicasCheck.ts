@@ -3,7 +3,7 @@
  *
  * Reads bytes, and knows nothing of the nodes that wrote them.
  */
-import { expect } from "vitest"
+import assert from "node:assert/strict"
 import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
 import type { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { entryAt } from "./SealedLogCheck.ts"
@@ -20,7 +20,7 @@ export function checkEqualLogs(
       index <= commit ? (disk.entries.get(index) ?? []) : []
     )
     for (const record of records) {
-      expect(record.equals(records[0]!), `entry ${index} is the same everywhere`).toBe(true)
+      assert.ok(record.equals(records[0]!), `entry ${index} is the same everywhere`)
     }
   }
 }
@@ -37,7 +37,7 @@ export function checkEqualStates(disks: ReadonlyArray<MemoryDisk>): void {
         )
     )
   const [first, ...others] = disks.map(rowsOf)
-  for (const other of others) expect(other).toEqual(first)
+  for (const other of others) assert.deepEqual(other, first)
 }
 
 /** No nonce of the log was used for two different entries, on whatever disk they are. */
@@ -50,7 +50,7 @@ export function checkNoncesOfLogs(disks: ReadonlyArray<MemoryDisk>, cutoverIndex
       const body = Buffer.from(ProposalEnvelope.bodyOf(data)!)
       const keyAndNonce = body.subarray(2, 18).toString("hex")
       const written = `${term}/${index} ${body.toString("hex")}`
-      expect(sealed.get(keyAndNonce) ?? written, "a nonce seals one entry").toBe(written)
+      assert.equal(sealed.get(keyAndNonce) ?? written, written, "a nonce seals one entry")
       sealed.set(keyAndNonce, written)
     }
   }

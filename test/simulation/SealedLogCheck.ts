@@ -3,7 +3,7 @@
  *
  * Reads the records that are there, as bytes, and knows nothing of the node that wrote them.
  */
-import { expect } from "vitest"
+import assert from "node:assert/strict"
 import type { GroupId, LogIndex } from "../../src/domain/Ids.ts"
 import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
 import * as Payload from "../../src/domain/log/Payload.ts"
@@ -41,13 +41,13 @@ export function checkSealedLog(
     if (kind !== "normal") continue
     const body = Buffer.from(ProposalEnvelope.bodyOf(data)!)
     if (cutoverIndex === undefined || index <= cutoverIndex) {
-      expect(Payload.decode(body)._tag, `sealed at ${index}, not above the marker`).toBe("Success")
+      assert.equal(Payload.decode(body)._tag, "Success", `sealed at ${index}, not above the marker`)
       continue
     }
     const isPlain = body.includes(plainText) || Payload.decode(body)._tag === "Success"
-    expect(isPlain, `plaintext at ${index}, above the marker at ${cutoverIndex}`).toBe(false)
+    assert.ok(!isPlain, `plaintext at ${index}, above the marker at ${cutoverIndex}`)
     const keyAndNonce = body.subarray(2, 18).toString("hex")
-    expect(nonces.has(keyAndNonce), `nonce of entry ${index} was used before`).toBe(false)
+    assert.ok(!nonces.has(keyAndNonce), `nonce of entry ${index} was used before`)
     nonces.add(keyAndNonce)
   }
 }

@@ -33,6 +33,7 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
   private nowMillis = 0
   private timerCount = 0
   private hash = 0
+  private isHalted = false
 
   constructor(seed: number) {
     this.numbers = seededNumbers(seed)
@@ -41,6 +42,20 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
   /** Of everything that ran, in order: equal seeds must give equal hashes. */
   get traceHash(): number {
     return this.hash
+  }
+
+  /** Nothing runs any more: what was seen is enough. */
+  halt(): void {
+    this.isHalted = true
+  }
+
+  /** Runs it when so much time has passed. */
+  after(millis: number, run: () => void): () => void {
+    const timer = { at: this.nowMillis + Math.max(0, millis), order: this.timerCount++, run }
+    this.timers.push(timer)
+    return () => {
+      this.timers = this.timers.filter((other) => other !== timer)
+    }
   }
 
   /** Adds something observable to the trace. */
@@ -61,7 +76,7 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
   }
 
   flush(): void {
-    while (this.tasks.length > 0) {
+    while (this.tasks.length > 0 && !this.isHalted) {
       const at = this.numbers.below(this.tasks.length)
       this.mix(at)
       this.steps += 1
@@ -87,21 +102,20 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
 
   sleep(duration: Duration.Duration): Effect.Effect<void> {
     return Effect.callback((resume) => {
-      const order = this.timerCount++
-      const timer = {
-        at: this.nowMillis + Duration.toMillis(duration),
-        order,
-        run: () => resume(Effect.void)
-      }
-      this.timers.push(timer)
-      return Effect.sync(() => {
-        this.timers = this.timers.filter((other) => other !== timer)
-      })
+      const cancel = this.after(Duration.toMillis(duration), () => resume(Effect.void))
+      return Effect.sync(cancel)
     })
   }
 
   /** Runs a program to its end. Fails if nothing is ready and no time is left to pass. */
   run<A, E>(program: Effect.Effect<A, E>): Exit.Exit<A, E> {
+    const exit = this.runUnlessHalted(program)
+    if (exit === undefined) throw new Error("the simulation was halted")
+    return exit
+  }
+
+  /** The same; `undefined` if it was halted first. */
+  runUnlessHalted<A, E>(program: Effect.Effect<A, E>): Exit.Exit<A, E> | undefined {
     const fiber = Effect.runFork(
       program.pipe(
         Effect.provideService(Clock.Clock, this),
@@ -114,6 +128,7 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
     )
     for (;;) {
       this.flush()
+      if (this.isHalted) return undefined
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return exit
       this.passTime()

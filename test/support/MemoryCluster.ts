@@ -34,6 +34,10 @@ export interface MemoryClusterOptions {
   readonly seed?: number
   readonly settings?: Partial<NodeSettings>
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>>
+  /** A disk that is watched, instead of a plain one. */
+  readonly makeDisk?: (name: string) => MemoryDisk
+  /** Stores with a bug planted in them, instead of the plain ones. */
+  readonly stores?: typeof NodeMemory.stores
 }
 
 const nodeLayer = (cluster: MemoryCluster, name: string, seed: number) =>
@@ -41,7 +45,7 @@ const nodeLayer = (cluster: MemoryCluster, name: string, seed: number) =>
     nodeName: name as NodeName,
     transport: TransportMemory.layer({ network: cluster.network })
   }).pipe(
-    Layer.provideMerge(NodeMemory.stores({ disk: cluster.disk(name) })),
+    Layer.provideMerge((cluster.options.stores ?? NodeMemory.stores)({ disk: cluster.disk(name) })),
     Node.isolated,
     Layer.provide(Layer.succeed(Admission, { admit: (node) => cluster.admit(node) })),
     Layer.provide(kek()),
@@ -71,7 +75,7 @@ export class MemoryCluster {
   }
 
   disk(name: string): MemoryDisk {
-    const disk = this.disks.get(name) ?? new MemoryDisk()
+    const disk = this.disks.get(name) ?? this.options.makeDisk?.(name) ?? new MemoryDisk()
     this.disks.set(name, disk)
     return disk
   }
@@ -106,7 +110,10 @@ export class MemoryCluster {
       const scope = yield* Scope.make()
       this.openings += 1
       const seed = 1_000 * (this.options.seed ?? 1) + this.openings
-      const services = yield* Layer.buildWithScope(nodeLayer(this, name, seed), scope)
+      const services = yield* Effect.onError(
+        Layer.buildWithScope(nodeLayer(this, name, seed), scope),
+        (cause) => Scope.close(scope, Exit.failCause(cause))
+      )
       this.open.set(name, { scope, services })
     })
   }

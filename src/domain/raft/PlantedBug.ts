@@ -23,3 +23,5 @@ export type PlantedBug =
   | "ignoresOutgoingVoters"
   /** A leader answers a read before a quorum confirmed that it leads (thesis §6.4). */
   | "readsWithoutQuorum"
+  /** The copies and the votes of learners count (thesis §4.2.1). */
+  | "countsLearners"

@@ -94,10 +94,12 @@ export const softStateOf = (state: State): SoftState => ({
 })
 
 /** The voters whose agreement counts. */
-export const votersOf = (state: State): Pick<Membership.Membership, "voters" | "votersOutgoing"> =>
-  state.plantedBug === "ignoresOutgoingVoters"
-    ? { voters: state.membership.voters, votersOutgoing: [] }
-    : state.membership
+export function votersOf(state: State): Pick<Membership.Membership, "voters" | "votersOutgoing"> {
+  const { membership, plantedBug } = state
+  if (plantedBug === "ignoresOutgoingVoters") return { ...membership, votersOutgoing: [] }
+  if (plantedBug !== "countsLearners") return membership
+  return { ...membership, voters: [...membership.voters, ...membership.learners] }
+}
 
 /** Has the leader committed an entry of its own term? Until then it does not know what is committed. */
 export const hasCommittedInTerm = (state: State): boolean =>

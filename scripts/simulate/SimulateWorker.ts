@@ -1,0 +1,28 @@
+/** A thread of a campaign: each of its seeds twice. */
+import { parentPort, workerData } from "node:worker_threads"
+import * as Program from "../../test/simulation/Program.ts"
+import * as Shrink from "../../test/simulation/Shrink.ts"
+import { simulate } from "../../test/simulation/Simulation.ts"
+
+export interface Finding {
+  readonly seed: number
+  readonly violation: string | undefined
+  readonly isMismatch: boolean
+  /** Positions of the faults that are enough for the violation. */
+  readonly kept: ReadonlyArray<number>
+  readonly reached: ReadonlyArray<readonly [what: string, count: number]>
+}
+
+function findingOf(seed: number, nodes: number): Finding {
+  const program = Program.drawn(seed, nodes)
+  const { reached, traceHash, violation } = simulate(program)
+  const isMismatch = simulate(program).traceHash !== traceHash
+  const fails = (fewer: Program.Program) => simulate(fewer).violation !== undefined
+  const kept = violation === undefined ? [] : Shrink.shrink(program, fails)
+  return { seed, violation, isMismatch, kept, reached: [...reached] }
+}
+
+const { from, nodes, until } = workerData as { from: number; nodes: number; until: number }
+const findings: Array<Finding> = []
+for (let seed = from; seed < until; seed++) findings.push(findingOf(seed, nodes))
+parentPort?.postMessage(findings)

@@ -1,0 +1,181 @@
+/** Who uses a simulated cluster: writers with and without a session, readers, and an operator. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { SessionId, type SessionSequence } from "../../src/domain/log/Request.ts"
+import { Cutover } from "../../src/services/Cutover.ts"
+import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
+import { KvStore } from "../../src/services/KvStore.ts"
+import { isDefinite, tagOf } from "./ClusterCalls.ts"
+import type { World } from "./World.ts"
+
+const attemptsMax = 6
+
+export class Clients {
+  cutoverIndex = 0
+  private readonly world: World
+  private readonly isStale: boolean
+
+  constructor(world: World, isStale: boolean) {
+    this.world = world
+    this.isStale = isStale
+  }
+
+  get all(): ReadonlyArray<Effect.Effect<void>> {
+    const writers = [0, 1, 2].map((at) => this.writer(`w${at}`, at > 0))
+    return [...writers, this.reader, this.reader, this.operator]
+  }
+
+  /** One write and one read of every key, however often they must be tried. */
+  get progress(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { counts } = this.world.watch.reads
+      const { acknowledged, reads } = counts
+      yield* this.world.until(
+        () => counts.acknowledged > acknowledged + 3 && counts.reads > reads + 3,
+        "writes and reads that succeed"
+      )
+    })
+  }
+
+  private writer(key: string, hasSession: boolean): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      let session: SessionId | undefined
+      let sequence = 0
+      while (!this.world.isOver) {
+        yield* Effect.sleep(this.world.sim.numbers.below(20))
+        if (hasSession && session === undefined) {
+          session = yield* this.openSession
+          sequence = 0
+          continue
+        }
+        sequence += 1
+        const once = session === undefined ? undefined : { sessionId: session, sequence }
+        if ((yield* this.write(key, once)) === "sessionLost") session = undefined
+      }
+    })
+  }
+
+  private get openSession(): Effect.Effect<SessionId | undefined> {
+    return Effect.gen({ self: this }, function* () {
+      const { numbers } = this.world.sim
+      const digits = Array.from({ length: 32 }, () => numbers.below(16).toString(16))
+      const id = SessionId.make(digits.join(""))
+      const name = this.whoLeads()
+      if (name === undefined) return undefined
+      const opening = Effect.flatMap(KvStore, (store) => store.openSession(id))
+      const answer = yield* this.world.call(name, opening)
+      return answer !== "lost" && Exit.isSuccess(answer) ? id : undefined
+    })
+  }
+
+  /** With a session it is tried again until there is an answer, without one it is not. */
+  private write(key: string, session: SessionSequence | undefined) {
+    return Effect.gen({ self: this }, function* () {
+      const { findings, sim, watch } = this.world
+      const number = watch.reads.next(key)
+      const value = Buffer.from(`value ${number}`)
+      const put = Effect.flatMap(KvStore, (store) =>
+        store.put(Buffer.from(key), value, { session })
+      )
+      let mayBeThere = false
+      for (let attempt = 0; attempt < attemptsMax && !this.world.isOver; attempt++) {
+        const name = this.whoLeads()
+        if (name === undefined) {
+          yield* Effect.sleep(20)
+          continue
+        }
+        if (mayBeThere) findings.reach("sessionRetried")
+        const answer = yield* this.world.call(name, put)
+        if (answer !== "lost" && Exit.isSuccess(answer)) {
+          this.acknowledged(key, number, { name, revision: answer.value.revision })
+          return "done"
+        }
+        const isOpen = answer === "lost" || !isDefinite(answer.cause)
+        mayBeThere ||= isOpen
+        if (session === undefined && isOpen) break
+        if (answer !== "lost" && tagOf(answer.cause) === "SessionUnknown") {
+          watch.reads.ended(key, number, "open")
+          return "sessionLost"
+        }
+        yield* Effect.sleep(sim.numbers.below(30))
+      }
+      watch.reads.ended(key, number, mayBeThere ? "open" : "failed")
+      return "done"
+    })
+  }
+
+  private acknowledged(
+    key: string,
+    number: number,
+    { name, revision }: { readonly name: string; readonly revision: number }
+  ): void {
+    const { watch } = this.world
+    const { watched } = this.world.node(name)
+    if (watched !== undefined) watch.answered(watched)
+    watch.once.seen(key, number, revision)
+    watch.reads.ended(key, number, "acknowledged")
+    this.world.note(`${key} ${number} ${revision}`)
+  }
+
+  private get reader(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      while (!this.world.isOver) {
+        yield* Effect.sleep(this.world.sim.numbers.below(15))
+        const name = this.world.pick(this.world.cluster.openNames)
+        const key = this.world.pick(this.world.watch.reads.keys)
+        if (name !== undefined && key !== undefined) yield* this.read(name, key)
+      }
+    })
+  }
+
+  /** True if it was answered. */
+  read(name: string, key: string): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function* () {
+      const { watch } = this.world
+      const reading = watch.reads.begin(key)
+      const options = this.isStale ? { stale: true } : undefined
+      const get = Effect.flatMap(KvStore, (store) => store.get(Buffer.from(key), options))
+      const answer = yield* this.world.call(name, get, 700)
+      if (answer === "lost" || Exit.isFailure(answer)) return false
+      const found = answer.value
+      const text = found === undefined ? "value 0" : Buffer.from(found.value).toString()
+      const number = Number(text.split(" ")[1])
+      this.world.note(`${key} ${number} at ${name}`)
+      if (found !== undefined) watch.once.seen(key, number, found.revision)
+      watch.reads.end(reading, number, name)
+      return true
+    })
+  }
+
+  /** Goes through the phases, again and again, on whoever leads. */
+  private get operator(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { numbers } = this.world.sim
+      while (!this.world.isOver) {
+        yield* Effect.sleep(50 + numbers.below(400))
+        const name = this.world.cluster.readyLeader()
+        if (name === undefined) continue
+        const enable = Effect.flatMap(EncryptionAdmin, (admin) => admin.enableStorageEnvelope)
+        yield* this.world.call(name, enable)
+        yield* Effect.sleep(numbers.below(300))
+        const enableRaft = Effect.flatMap(Cutover, (cutover) => cutover.enableRaftEnvelope)
+        const answer = yield* this.world.call(name, enableRaft)
+        if (answer !== "lost" && Exit.isSuccess(answer)) this.cutOverAt(answer.value.cutoverIndex)
+      }
+    })
+  }
+
+  cutOverAt(index: number): void {
+    const { findings } = this.world
+    if (this.cutoverIndex === 0) findings.reach("cutOver")
+    else if (this.cutoverIndex !== index) {
+      findings.violated("cutover", `it is at ${this.cutoverIndex} and at ${index}`)
+    }
+    this.cutoverIndex = index
+  }
+
+  private whoLeads(): string | undefined {
+    const { cluster } = this.world
+    return cluster.readyLeader() ?? this.world.pick(cluster.openNames)
+  }
+}

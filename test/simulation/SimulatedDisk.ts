@@ -1,0 +1,126 @@
+/** A memory disk that tells what is written to it, and can lose its power in the middle of a write. */
+import * as Result from "effect/Result"
+import * as AppliedRecord from "../../src/domain/apply/AppliedRecord.ts"
+import type { GroupId, StateGeneration } from "../../src/domain/Ids.ts"
+import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
+import type { Changes } from "../../src/domain/state/Changes.ts"
+import type { LogChanges } from "../../src/layers/LogEnvironment.ts"
+import { MemoryDisk, type Tables } from "../../src/layers/MemoryDisk.ts"
+
+export const groupId = 0 as GroupId
+
+/** An entry as it was written; the checksum is of all of it. */
+export interface Written {
+  readonly term: number
+  readonly checksum: number
+}
+
+export interface DiskWatch {
+  /** `replaced`: what stood at an index that holds another entry now, or none. */
+  readonly logChanged: (
+    disk: SimulatedDisk,
+    changes: LogChanges,
+    replaced: ReadonlyMap<number, Written>
+  ) => void
+  readonly stateChanges: (disk: SimulatedDisk, changes: Changes) => void
+  /** Something else than the last commit counts now. */
+  readonly stateReplaced: (disk: SimulatedDisk) => void
+}
+
+export interface Tear {
+  readonly isKept: boolean
+  readonly onTorn: () => void
+}
+
+export const writtenOf = (record: Uint8Array): Written => {
+  const bytes = Buffer.from(record.buffer, record.byteOffset, record.length)
+  return { term: bytes.readUIntBE(2, 6), checksum: bytes.readUInt32BE(bytes.length - 4) }
+}
+
+export const appliedIn = (tables: Tables): AppliedRecord.AppliedRecord | undefined => {
+  const [row] = tables.applied.range({})
+  return row === undefined ? undefined : Result.getOrThrow(AppliedRecord.decode(groupId, row.value))
+}
+
+export class SimulatedDisk extends MemoryDisk {
+  readonly name: string
+  /** What was written, whatever damage has come to it since. */
+  readonly written = new Map<number, Written>()
+  /** What the log begins after. */
+  beginsAfter = 0
+  nextTear: Tear | undefined = undefined
+  /** A bit of it was flipped, and not flipped back. */
+  isDamaged = false
+  /** Writes that a fault has refused. */
+  refusedWrites = 0
+  private readonly watch: DiskWatch
+
+  constructor(name: string, watch: DiskWatch) {
+    super()
+    this.name = name
+    this.watch = watch
+  }
+
+  override writeLog(opening: number, changes: LogChanges): Error | undefined {
+    const tear = opening === this.opening ? this.nextTear : undefined
+    if (tear?.isKept === false) return this.torn(tear)
+    const fault =
+      opening === this.opening && this.nextLogFault === undefined
+        ? this.writeThrough(opening, changes)
+        : super.writeLog(opening, changes)
+    if (fault !== undefined) this.refusedWrites += 1
+    return tear === undefined ? fault : this.torn(tear)
+  }
+
+  override commit(changes: Changes): Error | undefined {
+    this.watch.stateChanges(this, changes)
+    const fault = super.commit(changes)
+    if (fault !== undefined) this.refusedWrites += 1
+    return fault
+  }
+
+  override crash(options: { readonly keptCommits: number }): void {
+    super.crash(options)
+    this.nextTear = undefined
+    this.watch.stateReplaced(this)
+  }
+
+  override openState(generation: StateGeneration): boolean {
+    const isOther = generation !== this.generation
+    const isThere = super.openState(generation)
+    if (isOther && isThere) this.watch.stateReplaced(this)
+    return isThere
+  }
+
+  holds(index: number, term: number): boolean {
+    return index <= this.beginsAfter || this.written.get(index)?.term === term
+  }
+
+  private writeThrough(opening: number, changes: LogChanges): Error | undefined {
+    const fault = super.writeLog(opening, changes)
+    const replaced = new Map<number, Written>()
+    const replace = (index: number, entry: Written | undefined) => {
+      const before = this.written.get(index)
+      if (before !== undefined && before.term !== entry?.term) replaced.set(index, before)
+      if (entry === undefined) this.written.delete(index)
+      else this.written.set(index, entry)
+    }
+    const { from, until } = changes.remove ?? { from: 0, until: 0 }
+    for (let index: number = from; index < until; index++) replace(index, undefined)
+    for (const { index, record } of changes.entries) replace(index, writtenOf(record))
+    const pointer = changes.records.find(({ name }) => name === "snapshotPointer")
+    if (pointer !== undefined) {
+      const decoded = SnapshotPointerRecord.decode(groupId, pointer.record)
+      this.beginsAfter = Result.getOrThrow(decoded).index
+    }
+    this.watch.logChanged(this, changes, replaced)
+    return fault
+  }
+
+  private torn(tear: Tear): Error {
+    this.nextTear = undefined
+    this.nextLogFault = new Error("the power went in the middle of a write")
+    tear.onTorn()
+    return this.nextLogFault
+  }
+}

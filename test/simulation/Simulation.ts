@@ -1,0 +1,187 @@
+/**
+ * One run of a simulated cluster: its program, then a time in which it must go on, then a look at all
+ * of its disks (SPEC §19, §20). Never throws because of what it finds: that is its report.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
+import { Clients } from "./Clients.ts"
+import { Nemesis } from "./Nemesis.ts"
+import * as Planted from "./Planted.ts"
+import { horizonMillis, type Program } from "./Program.ts"
+import { checkEqualLogs, checkEqualStates, checkNoncesOfLogs } from "./ReplicasCheck.ts"
+import { checkSealedLog } from "./SealedLogCheck.ts"
+import { World } from "./World.ts"
+
+/** States beside the faults that a campaign wants to have seen. */
+export const states = [
+  "refusedToStart",
+  "halted",
+  "stateCommitsLost",
+  "tailTruncated",
+  "snapshotInstalled",
+  "sessionRetried",
+  "cutOver",
+  "leaderChanged"
+] as const
+
+export interface Report {
+  readonly violation: string | undefined
+  readonly traceHash: number
+  readonly steps: number
+  readonly acknowledged: number
+  readonly reads: number
+  readonly reached: ReadonlyMap<string, number>
+}
+
+export function simulate(program: Program, planted: Planted.Planted = Planted.none): Report {
+  const world = new World(program, planted)
+  const { findings, sim, watch } = world
+  const exit = attempt(world, planted.isStale)
+  if (exit !== undefined && Exit.isFailure(exit)) {
+    findings.violated("run", Cause.pretty(exit.cause))
+  }
+  if (watch.leaders.count > 1) findings.reach("leaderChanged")
+  sim.note(findings.violation ?? "")
+  return {
+    violation: findings.violation,
+    traceHash: sim.traceHash,
+    steps: sim.steps,
+    acknowledged: watch.reads.counts.acknowledged,
+    reads: watch.reads.counts.reads,
+    reached: findings.reached
+  }
+}
+
+/** What is thrown between the turns of fibres is a finding too. */
+function attempt(world: World, isStale: boolean): Exit.Exit<void, unknown> | undefined {
+  try {
+    return world.sim.runUnlessHalted(run(world, isStale))
+  } catch (error) {
+    return Exit.die(error)
+  }
+}
+
+const run = (world: World, isStale: boolean): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { founders, mode } = world.program
+    const names = world.names.slice(0, founders)
+    for (const name of names) world.start(name)
+    yield* world.until(() => names.every((name) => world.node(name).phase === "up"), "a beginning")
+    const clients = new Clients(world, isStale)
+    const fibres = yield* Effect.forEach(clients.all, (client) => Effect.forkChild(client))
+    yield* new Nemesis(world).program
+    const now = world.sim.currentTimeMillisUnsafe()
+    yield* Effect.sleep(Math.max(0, horizonMillis - now))
+    const healed = mode === "safety" ? [...world.nameOf.values()] : quorumOf(world)
+    yield* heal(world, healed)
+    yield* clients.progress
+    world.isOver = true
+    yield* Fiber.joinAll(fibres)
+    yield* settle(world, clients, healed)
+  })
+
+/** A majority of the founders, by the luck of the seed; nothing else is repaired. */
+function quorumOf(world: World): ReadonlyArray<string> {
+  const { founders } = world.program
+  const first = world.sim.numbers.below(founders)
+  const count = Math.floor(founders / 2) + 1
+  return Array.from({ length: count }, (_, at) => `n${((first + at) % founders) + 1}`)
+}
+
+/** These work again, and what is between them. */
+const heal = (world: World, names: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { names: all, nodes, program, weather } = world
+    // What has an end has ended by then, and damage is repaired.
+    yield* Effect.sleep(800)
+    Object.assign(weather, { loss: 0, repeat: 0, delayMillis: 1, reorder: 0, answers: 0 })
+    world.cut.clear()
+    if (program.mode === "liveness") {
+      for (const name of all) if (!names.includes(name) && nodes.has(name)) isolate(world, name)
+    }
+    for (const name of names) {
+      const node = world.node(name)
+      const disk = world.disk(name)
+      disk.logWriteMillis = 0
+      node.processor.resume()
+      node.processor.drift(1)
+      const isFaulty =
+        node.phase === "halted" ||
+        disk.nextTear !== undefined ||
+        disk.nextLogFault !== undefined ||
+        disk.nextStateFault !== undefined
+      if (isFaulty) yield* world.crash([name], 1)
+      world.start(name)
+    }
+    yield* world.until(() => names.every((name) => world.node(name).phase === "up"), "all are up")
+  })
+
+function isolate(world: World, name: string): void {
+  const id = [...world.nameOf].find(([, other]) => other === name)?.[0]
+  for (let other = 1; other <= world.names.length; other++) {
+    world.cut.set(`${id} ${other}`, 1)
+    world.cut.set(`${other} ${id}`, 1)
+  }
+}
+
+/** All that work have applied the same; then nothing acknowledged is missing, and the disks agree. */
+const settle = (world: World, clients: Clients, healed: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const { cluster, watch } = world
+    const leader = () => {
+      const name = cluster.readyLeader()
+      return name !== undefined && healed.includes(name) ? name : undefined
+    }
+    const members = () => {
+      const name = leader()
+      if (name === undefined) return []
+      const { byId } = cluster.applier(name).members
+      return healed.filter((other) => byId.has(cluster.memberId(other)))
+    }
+    const applied = (name: string) => cluster.applier(name).position.index
+    yield* world.until(() => {
+      const name = leader()
+      if (name === undefined) return false
+      const { lastIndex } = cluster.engine(name).status()
+      return members().every((other) => applied(other) === lastIndex)
+    }, "all have applied the same")
+    const names = members()
+    for (const name of names) {
+      for (const key of watch.reads.keys) {
+        let tries = 0
+        while (!(yield* clients.read(name, key)) && tries++ < 50) yield* Effect.sleep(20)
+        if (tries > 50) world.findings.violated("liveness", `${name} answers no read`)
+      }
+    }
+    const { sidecar } = cluster.applier(names[0]!)
+    if (sidecar.raftEnvelopeCutoverIndex !== 0) clients.cutOverAt(sidecar.raftEnvelopeCutoverIndex)
+    for (const name of names) {
+      const { snapshotPointer } = Context.get(cluster.services(name), RaftLogStore)
+      if (snapshotPointer().generation > 0) world.findings.reach("snapshotInstalled")
+    }
+    yield* Effect.sync(() => checkDisks(world, clients, names))
+  })
+
+function checkDisks(world: World, clients: Clients, names: ReadonlyArray<string>): void {
+  const { cluster } = world
+  const disks = names.map((name) => cluster.disk(name))
+  checkEqualStates(disks)
+  checkEqualLogs(
+    names.map((name) => ({
+      disk: cluster.disk(name),
+      commit: cluster.engine(name).status().commit
+    }))
+  )
+  const cutoverIndex = clients.cutoverIndex === 0 ? undefined : clients.cutoverIndex
+  for (const disk of disks) checkSealedLog(disk, { cutoverIndex, plainText: "value " })
+  if (cutoverIndex !== undefined) {
+    checkNoncesOfLogs(
+      world.names.map((name) => cluster.disk(name)),
+      cutoverIndex
+    )
+  }
+}

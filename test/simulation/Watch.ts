@@ -1,0 +1,150 @@
+/**
+ * Looks at every node through all invariants: after each of its turns (who leads, what is committed),
+ * with each write to its log and each commit of its state (what is there), and with each answer.
+ */
+
+import * as Result from "effect/Result"
+import * as AppliedRecord from "../../src/domain/apply/AppliedRecord.ts"
+import type { LogIndex, MemberId } from "../../src/domain/Ids.ts"
+import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
+import * as HardStateRecord from "../../src/domain/log/HardStateRecord.ts"
+import type { Raft } from "../../src/domain/raft/Raft.ts"
+import type { Changes } from "../../src/domain/state/Changes.ts"
+import type { LogChanges } from "../../src/layers/LogEnvironment.ts"
+import type { Findings } from "./Findings.ts"
+import { AcknowledgedIsRead } from "./invariants/AcknowledgedIsRead.ts"
+import { AppliedInOrder } from "./invariants/AppliedInOrder.ts"
+import { AppliedOnce } from "./invariants/AppliedOnce.ts"
+import { CommittedStays } from "./invariants/CommittedStays.ts"
+import { DurableOnQuorum } from "./invariants/DurableOnQuorum.ts"
+import { EqualStates } from "./invariants/EqualStates.ts"
+import { LogsMatch } from "./invariants/LogsMatch.ts"
+import { OneLeaderPerTerm } from "./invariants/OneLeaderPerTerm.ts"
+import {
+  appliedIn,
+  type DiskWatch,
+  groupId,
+  type SimulatedDisk,
+  type Written,
+  writtenOf
+} from "./SimulatedDisk.ts"
+
+/** The running core of a node, as far as it was looked at. */
+export interface Watched {
+  readonly name: string
+  readonly raft: Raft
+  commitSeen: number
+}
+
+export class Watch implements DiskWatch {
+  readonly leaders: OneLeaderPerTerm
+  readonly reads: AcknowledgedIsRead
+  readonly once: AppliedOnce
+  private readonly findings: Findings
+  private readonly logs: LogsMatch
+  private readonly committed: CommittedStays
+  private readonly durable: DurableOnQuorum
+  private readonly applied: AppliedInOrder
+  private readonly states: EqualStates
+  private readonly diskOf: (member: number) => SimulatedDisk | undefined
+
+  constructor(findings: Findings, diskOf: (member: number) => SimulatedDisk | undefined) {
+    this.findings = findings
+    this.diskOf = diskOf
+    this.leaders = new OneLeaderPerTerm(findings)
+    this.reads = new AcknowledgedIsRead(findings)
+    this.once = new AppliedOnce(findings)
+    this.logs = new LogsMatch(findings)
+    this.committed = new CommittedStays(findings)
+    this.durable = new DurableOnQuorum(findings)
+    this.applied = new AppliedInOrder(findings, this.committed)
+    this.states = new EqualStates(findings)
+  }
+
+  /** A node has taken a turn. */
+  turned(watched: Watched): void {
+    const { name, raft } = watched
+    const { role, term } = raft.standing()
+    if (role !== "Leader") return
+    this.leaders.leads(name, term)
+    this.committedBy(watched)
+  }
+
+  /** A client was told that its write is done. */
+  answered({ name, raft }: Watched): void {
+    const { applied } = raft.status()
+    const entry = this.committed.at(applied)
+    if (entry !== undefined) this.quorumHolds({ name, raft }, applied, entry.term)
+  }
+
+  logChanged(
+    disk: SimulatedDisk,
+    { entries, operation, records }: LogChanges,
+    replaced: ReadonlyMap<number, Written>
+  ): void {
+    for (const [index, before] of replaced) {
+      this.committed.lost(disk.name, index, before, disk.beginsAfter)
+    }
+    if (operation === "persist" && replaced.size > 0) this.findings.reach("tailTruncated")
+    for (const { index, record } of entries) {
+      this.logs.written(disk.name, index, writtenOf(record), disk.written.get(index - 1))
+    }
+    const hardState = records.find(({ name }) => name === "hardState")
+    if (hardState === undefined) return
+    const { commit } = Result.getOrThrow(HardStateRecord.decode(groupId, hardState.record))
+    this.claims(disk, commit)
+  }
+
+  stateChanges(disk: SimulatedDisk, changes: Changes): void {
+    this.states.commits(disk, changes)
+    changes.forEach((table, _, { value }) => {
+      if (table !== "applied" || value === undefined) return
+      const { index, term } = Result.getOrThrow(AppliedRecord.decode(groupId, value))
+      for (const watched of this.watched()) this.committedBy(watched)
+      this.applied.appliedThrough(disk.name, index, term)
+      this.states.compare(disk.name, index)
+    })
+  }
+
+  stateReplaced(disk: SimulatedDisk): void {
+    this.applied.begins(disk.name, appliedIn(disk.tables)?.index ?? 0)
+    this.states.replaced(disk)
+  }
+
+  /** The cores that run; set by who runs them. */
+  watched: () => ReadonlyArray<Watched> = () => []
+
+  private committedBy(watched: Watched): void {
+    const { name, raft } = watched
+    const { role } = raft.standing()
+    if (role !== "Leader") return
+    const { commit } = raft.status()
+    if (commit <= watched.commitSeen) return
+    const from = Math.max(watched.commitSeen + 1, raft.status().firstIndex)
+    const entries = raft.entriesFrom(from as LogIndex, Number.MAX_SAFE_INTEGER) ?? []
+    watched.commitSeen = commit
+    for (const entry of entries) {
+      if (entry.index > commit) break
+      this.committed.claimed(name, entry.index, writtenOf(EntryRecord.encode(groupId, entry)))
+      if (entry.index === commit) this.quorumHolds(watched, commit, entry.term)
+    }
+  }
+
+  private quorumHolds(
+    { name, raft }: Pick<Watched, "name" | "raft">,
+    index: number,
+    term: number
+  ): void {
+    const { membership } = raft.status()
+    const holds = (member: number) => this.diskOf(member as MemberId)?.holds(index, term) ?? false
+    this.durable.committed({ name, index, term, membership, holds })
+  }
+
+  /** Everything through `commit` that this disk holds. */
+  private claims(disk: SimulatedDisk, commit: number): void {
+    for (let index = disk.beginsAfter + 1; index <= commit; index++) {
+      const entry = disk.written.get(index)
+      if (entry !== undefined) this.committed.claimed(disk.name, index, entry)
+    }
+  }
+}

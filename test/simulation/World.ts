@@ -1,0 +1,274 @@
+/**
+ * The nodes of a simulated cluster, each on a processor and a disk of its own, the network between
+ * them, and how anybody outside calls one.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import type { LogIndex, MemberId, Term } from "../../src/domain/Ids.ts"
+import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
+import type { Message } from "../../src/domain/raft/Message.ts"
+import * as Raft from "../../src/domain/raft/Raft.ts"
+import { type MakeCore, RaftCore } from "../../src/services/RaftCore.ts"
+import { MemoryCluster, type NodeServices } from "../support/MemoryCluster.ts"
+import { settings } from "./ClusterCalls.ts"
+import { Findings } from "./Findings.ts"
+import type { Planted } from "./Planted.ts"
+import type { Program } from "./Program.ts"
+import { Sim } from "./Sim.ts"
+import { SimProcessor } from "./SimProcessor.ts"
+import { groupId, SimulatedDisk } from "./SimulatedDisk.ts"
+import { Watch, type Watched } from "./Watch.ts"
+
+export class SimulatedNode {
+  readonly name: string
+  readonly processor: SimProcessor
+  phase: "down" | "starting" | "up" | "halted" | "crashing" = "down"
+  watched: Watched | undefined = undefined
+  /** It has been given a reason to stop. */
+  mayHalt = false
+  opening: Fiber.Fiber<void, unknown> | undefined = undefined
+
+  constructor(name: string, sim: Sim, watch: Watch) {
+    this.name = name
+    this.processor = new SimProcessor(sim, () => {
+      if (this.watched !== undefined) watch.turned(this.watched)
+    })
+  }
+}
+
+/** What somebody outside gets of a call. */
+export type Answer<A> = Exit.Exit<A, unknown> | "lost"
+
+export class World {
+  readonly program: Program
+  readonly sim: Sim
+  readonly findings: Findings
+  readonly watch: Watch
+  readonly cluster: MemoryCluster
+  readonly nodes = new Map<string, SimulatedNode>()
+  /** By member id; a spare has one once it was admitted. */
+  readonly nameOf = new Map<number, string>()
+  /** Messages from the first to the second are lost. */
+  readonly cut = new Map<string, number>()
+  readonly weather = { loss: 0, repeat: 0, delayMillis: 2, reorder: 0, answers: 0 }
+  isOver = false
+  private readonly planted: Planted
+  private readonly disks = new Map<string, SimulatedDisk>()
+
+  constructor(program: Program, planted: Planted) {
+    this.program = program
+    this.planted = planted
+    const sim = new Sim(program.seed)
+    this.sim = sim
+    this.findings = new Findings(() => sim.halt())
+    this.watch = new Watch(this.findings, (member) => this.disks.get(this.nameOf.get(member) ?? ""))
+    this.watch.watched = () => this.up.flatMap(({ watched }) => watched ?? [])
+    const names = this.names
+    for (const [at, name] of names.slice(0, program.founders).entries()) {
+      this.nameOf.set(at + 1, name)
+    }
+    this.cluster = new MemoryCluster({
+      founders: names.slice(0, program.founders),
+      seed: program.seed,
+      settings,
+      makeDisk: (name) => this.disk(name),
+      stores: planted.stores
+    })
+    for (const name of names) {
+      this.nodes.set(name, new SimulatedNode(name, sim, this.watch))
+      this.disk(name).logWriteMillis = sim.numbers.below(6)
+    }
+    this.carry()
+  }
+
+  get names(): ReadonlyArray<string> {
+    const { founders, spares } = this.program
+    return Array.from({ length: founders + spares }, (_, at) => `n${at + 1}`)
+  }
+
+  get up(): ReadonlyArray<SimulatedNode> {
+    return [...this.nodes.values()].filter(({ phase }) => phase === "up" || phase === "halted")
+  }
+
+  node(name: string): SimulatedNode {
+    return this.nodes.get(name)!
+  }
+
+  disk(name: string): SimulatedDisk {
+    const disk = this.disks.get(name) ?? new SimulatedDisk(name, this.watch)
+    this.disks.set(name, disk)
+    return disk
+  }
+
+  pick<A>(values: ReadonlyArray<A>): A | undefined {
+    return values[this.sim.numbers.below(values.length)]
+  }
+
+  note(text: string): void {
+    this.sim.note(text)
+  }
+
+  /** Does not wait. */
+  start(name: string): void {
+    const node = this.node(name)
+    if (node.phase !== "down") return
+    node.phase = "starting"
+    node.mayHalt = this.disk(name).isDamaged
+    const makeCore: MakeCore = (options) => {
+      const raft = this.planted.makeCore(options, (planted) => Raft.make(options, planted))
+      // What a hard state says, and so what a founding does, was looked at when it was written.
+      node.watched = { name, raft, commitSeen: raft.status().commit }
+      return raft
+    }
+    const starting = Effect.provideService(this.cluster.start(name), RaftCore, makeCore)
+    node.opening = node.processor.fork(starting)
+    node.opening.addObserver((exit) => this.hasStarted(node, exit))
+  }
+
+  /** Their power goes in one moment; `kept` is the share of unflushed commits that survives. */
+  crash(names: ReadonlyArray<string>, kept: number): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const nodes = names.map((name) => this.node(name))
+      for (const node of nodes) {
+        const disk = this.disk(node.name)
+        if (kept < 1 && disk.unflushedCommits > 0) this.findings.reach("stateCommitsLost")
+        node.watched = undefined
+        node.phase = "crashing"
+        disk.crash({ keptCommits: Math.floor(kept * disk.unflushedCommits) })
+        // Held, until nothing of the opening that was cut short is left.
+        disk.isOpen = true
+        node.processor.resume()
+      }
+      for (const node of nodes) {
+        if (node.opening !== undefined) yield* Fiber.interrupt(node.opening)
+        yield* this.cluster.stop(node.name)
+        this.disk(node.name).isOpen = false
+        node.phase = "down"
+        node.watched = undefined
+      }
+    })
+  }
+
+  /** Asks a node, and waits for so long. */
+  call<A, E>(
+    name: string,
+    effect: Effect.Effect<A, E, NodeServices>,
+    timeoutMillis = 1_500
+  ): Effect.Effect<Answer<A>> {
+    return Effect.gen({ self: this }, function* () {
+      const node = this.node(name)
+      if (!this.cluster.openNames.includes(name)) return "lost" as const
+      const { opening } = this.disk(name)
+      const services = this.cluster.services(name)
+      const asked = node.processor.run(Effect.provideContext(effect, services))
+      const answer = yield* Effect.timeoutOption(Effect.exit(asked), timeoutMillis)
+      // Nobody hears a node whose power is gone; what it still says is of memory that is not its own.
+      const isHeard = this.disk(name).opening === opening
+      if (!isHeard || Option.isNone(answer)) return "lost" as const
+      if (this.weather.answers > 0 && this.sim.numbers.below(2) === 0) {
+        this.findings.reach("lostAnswers")
+        return "lost" as const
+      }
+      return answer.value
+    })
+  }
+
+  /** Waits; a violation if it takes longer. */
+  until(holds: () => boolean, what: string, millisMax = 20_000): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      for (let millis = 0; !holds(); millis += 10) {
+        if (millis > millisMax) {
+          this.findings.violated("liveness", `not within ${millisMax} ms: ${what}`)
+          return yield* Effect.never
+        }
+        yield* Effect.sleep(10)
+      }
+    })
+  }
+
+  /** As the checksum would have it, if nobody were to look at it. */
+  disguised(index: number, record: Buffer): Buffer {
+    return this.planted.isDamageUnseen ? resealed(index, record) : record
+  }
+
+  private hasStarted(node: SimulatedNode, exit: Exit.Exit<void, unknown>): void {
+    node.opening = undefined
+    if (node.phase !== "starting") return
+    if (Exit.isSuccess(exit)) {
+      node.phase = "up"
+      this.nameOf.set(this.cluster.memberId(node.name), node.name)
+      const { stopped } = this.cluster.engine(node.name)
+      node.processor.fork(stopped).addObserver((end) => this.hasStopped(node, end))
+      return
+    }
+    node.phase = "down"
+    node.watched = undefined
+    if (Cause.hasInterruptsOnly(exit.cause)) return
+    this.mustHaveReason(node, exit.cause, "refusedToStart")
+  }
+
+  private hasStopped(node: SimulatedNode, exit: Exit.Exit<never, unknown>): void {
+    if (node.phase !== "up" || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
+    node.phase = "halted"
+    this.mustHaveReason(node, exit.cause, "halted")
+  }
+
+  /** A node stops because a fault made it, and for no other reason. */
+  private mustHaveReason(node: SimulatedNode, cause: Cause.Cause<unknown>, state: string): void {
+    if (node.mayHalt || node.watched === undefined) this.findings.reach(state)
+    else this.findings.violated("halt", `${node.name} stopped: ${Cause.pretty(cause)}`)
+  }
+
+  private carry(): void {
+    const { network } = this.cluster
+    const stationOf = network.stationOf.bind(network)
+    network.stationOf = (message) =>
+      this.isCut(message.from, message.to) ? undefined : stationOf(message)
+    network.fate = (message) => {
+      const from = this.nodes.get(this.nameOf.get(message.from) ?? "")
+      // It has no power any more.
+      if (from !== undefined && isOff(from)) return []
+      for (const millis of this.delays(message)) {
+        this.sim.after(millis, () => this.arrive(message))
+      }
+      return []
+    }
+  }
+
+  private isCut(from: MemberId, to: MemberId): boolean {
+    return (this.cut.get(`${from} ${to}`) ?? 0) > 0
+  }
+
+  private delays(message: Message): ReadonlyArray<number> {
+    const { numbers } = this.sim
+    const { delayMillis, loss, reorder, repeat } = this.weather
+    if (this.isCut(message.from, message.to) || numbers.next() < loss) return []
+    const copies = numbers.next() < repeat ? 2 : 1
+    return Array.from({ length: copies }, () => {
+      const isLate = reorder > 0 && numbers.below(3) === 0
+      return numbers.below(delayMillis + 1) + (isLate ? numbers.below(60) : 0)
+    })
+  }
+
+  private arrive(message: Message): void {
+    const to = this.nodes.get(this.nameOf.get(message.to) ?? "")
+    if (to === undefined) return
+    to.processor.scheduleTask(() => {
+      if (this.cluster.network.deliver(message) || this.sim.numbers.below(2) === 0) return
+      const { from, to } = message
+      const sender = this.cluster.network.stationOf({ from: to, to: from })
+      sender?.receiver.unreachable(to)
+    })
+  }
+}
+
+const isOff = ({ phase }: SimulatedNode): boolean => phase === "down" || phase === "crashing"
+
+const resealed = (index: number, record: Buffer): Buffer => {
+  const term = record.readUIntBE(2, 6) as Term
+  const data = record.subarray(9, record.length - 4)
+  return EntryRecord.encode(groupId, { term, index: index as LogIndex, kind: "normal", data })
+}
