@@ -151,7 +151,7 @@ const course = Effect.fnUntraced(function* (
   const chains = yield* Fiber.join(load)
   const healed = ["anybody", ...nodes.names()].map((name) => `healed-${name}`)
   yield* Healing.readAll(nodes, operator, recorder, [...Clients.keys, ...chains.flat(), ...healed])
-  const lastRevision = yield* Healing.lastRevision(operator)
+  const { differing, lastRevision } = yield* Healing.replicas(nodes, operator)
   const snapshots = Nodes.told(places, "a snapshot has replaced log and state")
   say(
     `${recorder.calls.length} calls, revision ${lastRevision}, ${snapshots} snapshots installed; ${JSON.stringify(Object.fromEntries(recorder.failures))}`
@@ -159,7 +159,7 @@ const course = Effect.fnUntraced(function* (
   return {
     lastRevision,
     ...{ snapshots, faults: faults.done },
-    complaints: nodes.endedByThemselves(),
+    complaints: [...differing, ...nodes.endedByThemselves()],
     undecided:
       before >= operationsBeforeFaults
         ? []

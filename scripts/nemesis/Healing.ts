@@ -4,9 +4,10 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import type { RangePage } from "../../src/services/KvStore.ts"
 import * as Calls from "./Calls.ts"
 import type { Nodes } from "./Nodes.ts"
-import { type Operator, until } from "./Operator.ts"
+import { answered, type Operator, until } from "./Operator.ts"
 import type { Recorder } from "./Recorder.ts"
 
 /** It does not do what it must. */
@@ -84,18 +85,8 @@ const dismissed = Effect.fnUntraced(function* (nodes: Nodes, operator: Operator)
   }
 })
 
-const named = (operator: Operator) => {
-  let leader: string | undefined
-  return until(
-    Effect.map(operator.leader, (name) => {
-      leader = name
-      return name !== undefined
-    })
-  ).pipe(
-    within("no node leads", progressMillisMax),
-    Effect.map(() => leader!)
-  )
-}
+const named = (operator: Operator) =>
+  answered(operator.leader).pipe(within("no node leads", progressMillisMax))
 
 /** Each key on each node, linearizable; every read is part of the history. */
 export const readAll = (
@@ -119,6 +110,36 @@ export const readAll = (
     { concurrency: "unbounded", discard: true }
   )
 
-/** The revision of the store, when nothing changes it any more. */
-export const lastRevision = (operator: Operator) =>
-  Effect.map(operator.statuses, (all) => Math.max(0, ...all.map(({ revision }) => revision)))
+/**
+ * What each node holds itself, without asking the others; nothing changes it any more. Returns the
+ * revision, once it is that of all, and what differs then.
+ */
+export const replicas = Effect.fnUntraced(function* (nodes: Nodes, { way }: Operator) {
+  const pageOf = (nodeName: string) =>
+    way
+      .call(
+        (to) => to.range({ span: everything, limit: 1_000, stale: true }),
+        nodes.endpointOf(nodeName)
+      )
+      .pipe(Effect.map((page) => ({ nodeName, revision: page.revision, text: textOf(page) })))
+  const pages = yield* answered(
+    Effect.map(Effect.forEach(nodes.names(), pageOf), (all) =>
+      new Set(all.map(({ revision }) => revision)).size === 1 ? all : undefined
+    )
+  ).pipe(within("the members are not of one revision", readMillisMax))
+  const [first, ...others] = pages
+  return {
+    lastRevision: first!.revision,
+    differing: others
+      .filter(({ text }) => text !== first!.text)
+      .map(
+        ({ nodeName }) => `${nodeName} and ${first!.nodeName} differ at revision ${first!.revision}`
+      )
+  }
+})
+
+const everything = { _tag: "Prefix", prefix: new Uint8Array() } as const
+
+const textOf = ({ entries }: RangePage): string =>
+  JSON.stringify(entries.map(({ key, revision, value }) => [hexOf(key), revision, hexOf(value)]))
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex")

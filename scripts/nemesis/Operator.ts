@@ -54,8 +54,18 @@ export const make = Effect.fnUntraced(function* (nodes: Nodes, numbers: SeededNu
   }
 })
 
-/** Asks again and again until it is so. */
-export const until = <E, R>(ask: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+/** Asks again and again until there is an answer, whatever goes wrong on the way. */
+export const answered = <A, E, R>(
+  ask: Effect.Effect<A | undefined, E, R>
+): Effect.Effect<A, never, R> =>
   Effect.gen(function* () {
-    while (!(yield* ask)) yield* Effect.sleep(askMillis)
+    for (;;) {
+      const answer = yield* Effect.option(ask)
+      if (answer._tag === "Some" && answer.value !== undefined) return answer.value
+      yield* Effect.sleep(askMillis)
+    }
   })
+
+/** Asks again and again until it is so. */
+export const until = <R>(ask: Effect.Effect<boolean, never, R>): Effect.Effect<void, never, R> =>
+  Effect.asVoid(answered(Effect.map(ask, (isSo) => (isSo ? true : undefined))))
