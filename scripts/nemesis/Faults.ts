@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import * as Link from "./Link.ts"
 import type { Nodes, Place } from "./Nodes.ts"
-import { type Operator, until } from "./Operator.ts"
+import { answered, type Operator, until } from "./Operator.ts"
 import * as PeerLinks from "./PeerLinks.ts"
 import type { Fault, Kind } from "./Plan.ts"
 
@@ -40,8 +40,8 @@ export class Faults {
     return Effect.gen({ self: this }, function* () {
       yield* Effect.sleep(fault.pauseMillis)
       const { say } = this.context
-      const target = yield* this.target(fault)
-      if (target === undefined) return say(`${fault.kind}: nobody is free for it`)
+      // While nobody is free for it, it waits; all faults together have an end.
+      const target = yield* answered(this.target(fault))
       this.done.set(fault.kind, (this.done.get(fault.kind) ?? 0) + 1)
       say(`${fault.kind} of ${target}${fault.isOfLeader ? ", the leader if there is one" : ""}`)
       yield* this.inflict(fault, target)
