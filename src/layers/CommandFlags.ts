@@ -6,6 +6,7 @@ import * as Endpoint from "../domain/api/Endpoint.ts"
 import { type LogIndex, NodeName } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import * as BootstrapList from "../domain/peer/BootstrapList.ts"
+import * as NodeConfigLive from "./NodeConfigLive.ts"
 
 const endpointFlag = (name: string, portMin: number) =>
   Flag.String(name).pipe(
@@ -70,6 +71,28 @@ export const ballastBytes = Flag.Int("ballast-bytes").pipe(
   Flag.withDescription("Size of the file BALLAST, to be deleted when the disk is full; 0 for none"),
   Flag.withDefault(64 * Limits.mebibyte)
 )
+
+const count = (name: string, min: number, withDefault: number) =>
+  Flag.Int(name).pipe(
+    Flag.withMetavar("ENTRIES"),
+    Flag.filter(
+      (entries) => entries >= min,
+      () => `Expected a number of entries, at least ${min}`
+    ),
+    Flag.withDefault(withDefault)
+  )
+
+export const compactionEntries = count(
+  "compaction-entries",
+  1,
+  NodeConfigLive.defaults.compactionEntries
+).pipe(Flag.withDescription("A log of more entries forgets those that the state holds durably"))
+
+export const compactionTailEntries = count(
+  "compaction-tail-entries",
+  0,
+  NodeConfigLive.defaults.compactionTailEntries
+).pipe(Flag.withDescription("Entries kept for members that lag, so that they need no snapshot"))
 
 export const dataDirectory = Flag.String("data-dir").pipe(
   Flag.withMetavar("DIRECTORY"),

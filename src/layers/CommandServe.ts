@@ -49,6 +49,8 @@ interface ServeOptions {
   readonly kekFile: string | undefined
   readonly kekVariable: string | undefined
   readonly ballastBytes: number
+  readonly compactionEntries: number
+  readonly compactionTailEntries: number
   readonly logFormat: LogOutput.LogFormat
 }
 
@@ -79,11 +81,15 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
   const kek = yield* kekProviderOf(options)
   const hasKek = options.kekFile !== undefined || options.kekVariable !== undefined
   const peers = yield* CommandServePeers.peersOf({ ...options, hasKek })
+  const { compactionEntries, compactionTailEntries } = options
+  const settings = { compactionEntries, compactionTailEntries }
   const served = yield* Deferred.make<string>()
   const clientEndpoint = Deferred.await(served)
   // In two steps, so that everything of the socket is released before anything of the node.
   const node = yield* Layer.build(
-    Node.layerPeer({ directory, nodeName, clientEndpoint, ...peers }).pipe(Layer.provide(kek))
+    Node.layerPeer({ directory, nodeName, clientEndpoint, settings, ...peers }).pipe(
+      Layer.provide(kek)
+    )
   )
   const metrics = yield* serveMetrics(options).pipe(Effect.provideContext(node))
   const server = Layer.provide(RpcServerSocket.layer(listen), NodeFront.layer)
@@ -150,6 +156,8 @@ export const command = Command.make(
       Flag.optional
     ),
     ballastBytes: CommandFlags.ballastBytes,
+    compactionEntries: CommandFlags.compactionEntries,
+    compactionTailEntries: CommandFlags.compactionTailEntries,
     logFormat: Flag.Literals("log-format", ["text", "json"]).pipe(
       Flag.withDescription("Form of the log on stderr: logfmt text, or a line of JSON"),
       Flag.withDefault("text")

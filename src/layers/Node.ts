@@ -13,7 +13,7 @@ import * as Limits from "../domain/Limits.ts"
 import type { Admission } from "../services/Admission.ts"
 import type { Csprng } from "../services/Csprng.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
-import type { NodeConfig } from "../services/NodeConfig.ts"
+import type { NodeConfig, NodeSettings } from "../services/NodeConfig.ts"
 import { PeerAddress } from "../services/PeerAddress.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
 import type { Transport } from "../services/Transport.ts"
@@ -173,7 +173,10 @@ const transport = ({ address, clientEndpoint }: Omit<Peering<never>, "admission"
   ).pipe(Layer.provideMerge(PeerAddressLive.layer(address)))
 
 /** The KV store on LMDB in one directory, as a member of a cluster; requires a KEK provider. */
-export const layerPeer = <E>(options: Named & Peering<E> & { readonly directory: string }) =>
+export const layerPeer = <E>(
+  options: Named &
+    Peering<E> & { readonly directory: string; readonly settings?: Partial<NodeSettings> }
+) =>
   Layer.mergeAll(KvStoreLive.layer, PeerAddressUpdate.layer).pipe(
     Layer.provideMerge(replication),
     Layer.provideMerge(transport(options)),
@@ -182,7 +185,7 @@ export const layerPeer = <E>(options: Named & Peering<E> & { readonly directory:
     Layer.provideMerge(telemetry(options)),
     Layer.provideMerge(StateMachineKv.layer),
     Layer.provideMerge(stores(options)),
-    Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer())),
+    Layer.provideMerge(Layer.mergeAll(CsprngNode.layer, NodeConfigLive.layer(options.settings))),
     isolated
   )
 

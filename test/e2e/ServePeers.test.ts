@@ -7,8 +7,18 @@ import type * as Scope from "effect/Scope"
 import * as ProcessCluster from "../support/ProcessCluster.ts"
 import { assertRefused, sealog, stop, temporaryDirectory } from "../support/ProcessSealog.ts"
 
-const { bootstrap, bootstrapFlags, get, joinFlags, places, put, serveAt, startAt, statusOf } =
-  ProcessCluster
+const {
+  addMember,
+  bootstrap,
+  bootstrapFlags,
+  get,
+  joinFlags,
+  places,
+  put,
+  serveAt,
+  startAt,
+  statusOf
+} = ProcessCluster
 
 const live = (name: string, body: () => Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live(name, () => Effect.scoped(body()))
@@ -202,7 +212,7 @@ describe("the peer address of an admitted directory", () => {
       expect(JSON.parse(first.readyLine)).toMatchObject({ peer: one.peer })
 
       const joining = yield* startAt(two, joinFlags(two, one))
-      yield* added(one, two)
+      yield* addMember(one, two)
       yield* joining.firstLine
       assert.strictEqual(yield* get(two, "before"), "anybody came")
       // The newcomer was told, by the log, where to find the other one.
@@ -224,7 +234,7 @@ describe("the peer address of an admitted directory", () => {
       ]
       const first = yield* serveAt(one, ["--peer-listen", one.peer])
       yield* startAt(two, joinFlags(two, one))
-      yield* added(one, two)
+      yield* addMember(one, two)
       yield* stop(first, "SIGTERM")
       const moved = yield* startAt(one, ["--peer-listen", other.peer])
       assertRefused(yield* moved.end, /the other members know this node as/)
@@ -233,14 +243,3 @@ describe("the peer address of an admitted directory", () => {
     })
   )
 })
-
-/** Once the newcomer has introduced itself to the member, and to the member alone. */
-const added = ({ listen }: ProcessCluster.Place, newcomer: ProcessCluster.Place) =>
-  Effect.gen(function* () {
-    const what = `${newcomer.nodeName}=${newcomer.peer}`
-    for (;;) {
-      const { code, stderr } = yield* sealog("member", "add", what, "--endpoint", listen)
-      if (code === 0) return
-      expect(stderr).toMatch(/has asked the leader to be let in/)
-    }
-  })

@@ -81,3 +81,17 @@ export const get = Effect.fnUntraced(function* ({ listen }: Place, key: string) 
   assert.strictEqual(found.code, 0, found.stderr)
   return found.stdout.trim()
 })
+
+/** Returns once the newcomer has introduced itself to the member that is asked, and is a member. */
+export const addMember = Effect.fnUntraced(function* (
+  { listen }: Place,
+  newcomer: Place,
+  flags: ReadonlyArray<string> = []
+) {
+  const what = `${newcomer.nodeName}=${newcomer.peer}`
+  for (;;) {
+    const added = yield* sealog("member", "add", what, ...flags, "--endpoint", listen)
+    if (added.code === 0) return
+    assert.match(added.stderr, /has asked the leader to be let in/)
+  }
+})
