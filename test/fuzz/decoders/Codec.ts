@@ -74,6 +74,12 @@ export function rowsOf(input: Uint8Array): ReadonlyArray<Row> {
   return rows
 }
 
+/** The rows as a table has them: ascending, each key once. */
+export function tableOf(input: Uint8Array): ReadonlyArray<Row> {
+  const rows = new Map(rowsOf(input).map((row) => [Buffer.from(row.key).toString("hex"), row]))
+  return [...rows.values()].sort((a, b) => Buffer.compare(a.key, b.key))
+}
+
 /** What {@link rowsOf} reads. */
 export const inputOf = (rows: ReadonlyArray<Row>): Buffer =>
   Buffer.concat(

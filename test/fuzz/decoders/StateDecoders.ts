@@ -30,7 +30,7 @@ import * as MembershipChange from "../../../src/domain/raft/MembershipChange.ts"
 import * as ResultEnvelope from "../../../src/domain/session/ResultEnvelope.ts"
 import * as SessionRecord from "../../../src/domain/session/SessionRecord.ts"
 import type { Decoder } from "../Decoder.ts"
-import { bodyOf, codec, groupId, inputOf, rowsOf, sealedAs, sealedRows, seedOf } from "./Codec.ts"
+import { bodyOf, codec, groupId, inputOf, sealedAs, sealedRows, seedOf, tableOf } from "./Codec.ts"
 import { incarnation, nodeName } from "./LogDecoders.ts"
 
 const clusterId = "ab".repeat(16) as ClusterId
@@ -162,8 +162,8 @@ const tables: ReadonlyArray<Decoder> = [
     seeds: [seedOf(WriterRecord.changed(groupId, WriterRegistry.empty, registry))],
     seal: sealedRows("writers"),
     refusals: corrupted,
-    // In any order, so there is no one spelling.
-    decode: (bytes) => WriterRecord.decodeTable(groupId, rowsOf(bytes))
+    // What it reads may hold later rows in other places, and is not written as a whole.
+    decode: (bytes) => WriterRecord.decodeTable(groupId, tableOf(bytes))
   }),
   codec({
     name: "writer-registry",
@@ -179,13 +179,15 @@ const tables: ReadonlyArray<Decoder> = [
     seeds: [seedOf(memberRows)],
     seal: sealedRows("members"),
     refusals: corrupted,
-    decode: (bytes) => MembersRecord.decodeTable(groupId, rowsOf(bytes)),
+    decode: (bytes) => MembersRecord.decodeTable(groupId, tableOf(bytes)),
+    // The rows have one spelling; how they are put into one input does not matter.
     encode: (table, bytes) => {
-      if (bytes.length === 0) return bytes
-      const rows = MembersRecord.changed(groupId, Members.empty, table)
-      return inputOf(
-        rows.flatMap(({ key, value }) => (value === undefined ? [] : [{ key, value }]))
+      const rows = tableOf(bytes)
+      const written = MembersRecord.changed(groupId, Members.empty, table)
+      const spelled = inputOf(
+        written.flatMap(({ key, value }) => (value === undefined ? [] : [{ key, value }]))
       )
+      return rows.length === 0 || spelled.equals(inputOf(rows)) ? bytes : spelled
     }
   }),
   codec({
