@@ -7,7 +7,7 @@
  * Shape: `length(4) ‖ type(1) ‖ body`; the length is that of type and body.
  */
 import * as Result from "effect/Result"
-import { asBuffer } from "../bytes/ByteReader.ts"
+import { ByteQueue } from "../bytes/ByteQueue.ts"
 import { Malformed } from "../bytes/Errors.ts"
 import * as Limits from "../Limits.ts"
 
@@ -56,8 +56,7 @@ export function header(type: FrameType, bodyBytes: number): Buffer {
 /** Mutable: one per connection and direction. After a failure the connection is of no more use. */
 export class FrameReader {
   private bytesMax: number
-  private chunks: Array<Buffer> = []
-  private buffered = 0
+  private readonly waiting = new ByteQueue()
 
   /** `bytesMax`: of type and body; before a peer is known, less is allowed than after. */
   constructor({ bytesMax = Limits.frameBytesMax }: { readonly bytesMax?: number } = {}) {
@@ -71,49 +70,19 @@ export class FrameReader {
 
   /** The frames that these bytes complete; their bodies are views where no copy is needed. */
   push(bytes: Uint8Array): Result.Result<ReadonlyArray<Frame>, Malformed> {
-    this.chunks.push(asBuffer(bytes))
-    this.buffered += bytes.length
+    const { waiting } = this
+    waiting.push(bytes)
     const frames: Array<Frame> = []
-    while (this.buffered >= headerBytes) {
-      const head = this.peek(headerBytes)
+    while (waiting.length >= headerBytes) {
+      const head = waiting.peek(headerBytes)
       const length = head.readUInt32BE(0)
       if (length < 1 || length > this.bytesMax) return refused("outOfRange", 0)
       const type = names.get(head[4]!)
       if (type === undefined) return refused("unknownTag", 4)
-      if (this.buffered < 4 + length) break
-      frames.push({ type, body: this.take(4 + length).subarray(headerBytes) })
+      if (waiting.length < 4 + length) break
+      frames.push({ type, body: waiting.take(4 + length).subarray(headerBytes) })
     }
     return Result.succeed(frames)
-  }
-
-  /** The first bytes, which are there; they stay. */
-  private peek(count: number): Buffer {
-    const first = this.chunks[0]!
-    return first.length >= count ? first : this.copied(count)
-  }
-
-  /** The first bytes, which are there, and are gone from here. */
-  private take(count: number): Buffer {
-    const first = this.chunks[0]!
-    const bytes = first.length >= count ? first.subarray(0, count) : this.copied(count)
-    let left = count
-    let taken = 0
-    while (left > 0 && this.chunks[taken]!.length <= left) left -= this.chunks[taken++]!.length
-    this.chunks.splice(0, taken)
-    if (left > 0) this.chunks[0] = this.chunks[0]!.subarray(left)
-    this.buffered -= count
-    return bytes
-  }
-
-  /** No more than is asked for is copied: what follows may be as large again. */
-  private copied(count: number): Buffer {
-    const bytes = Buffer.allocUnsafe(count)
-    let filled = 0
-    for (const chunk of this.chunks) {
-      filled += chunk.copy(bytes, filled)
-      if (filled === count) break
-    }
-    return bytes
   }
 }
 

@@ -16,7 +16,8 @@
  */
 import { crc32 } from "node:zlib"
 import * as Result from "effect/Result"
-import { asBuffer, ByteReader } from "../bytes/ByteReader.ts"
+import { ByteQueue } from "../bytes/ByteQueue.ts"
+import { ByteReader } from "../bytes/ByteReader.ts"
 import { ByteWriter } from "../bytes/ByteWriter.ts"
 import type { Term } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
@@ -114,8 +115,7 @@ type Refusal = SnapshotCorrupted | SnapshotVersionUnknown
 
 /** Mutable: reads one snapshot, in pieces of any size, and is not used after it has failed. */
 export class SnapshotDecoder {
-  private pieces: Array<Buffer> = []
-  private buffered = 0
+  private readonly waiting = new ByteQueue()
   private chunkNumber = 0
   private rowCount = 0
   private last: { readonly table: number; readonly key: Buffer } | undefined = undefined
@@ -131,24 +131,24 @@ export class SnapshotDecoder {
 
   /** Has the end come? Only then it may be installed. */
   get isComplete(): boolean {
-    return this.ended && this.buffered === 0
+    return this.ended && this.waiting.length === 0
   }
 
   /** The rows of the chunks that these bytes complete. */
   push(bytes: Uint8Array): Result.Result<ReadonlyArray<TableRow>, Refusal> {
-    this.pieces.push(asBuffer(bytes))
-    this.buffered += bytes.length
+    const { waiting } = this
+    waiting.push(bytes)
     const rows: Array<TableRow> = []
     const refusal = this.header === undefined ? this.readHeader() : undefined
     if (refusal !== undefined) return Result.fail(refusal)
     while (this.header !== undefined) {
-      const length = this.nextLength()
-      if (length === undefined) return Result.succeed(rows)
+      if (waiting.length < 4) return Result.succeed(rows)
+      const length = waiting.peek(4).readUInt32BE(0)
       if (this.ended) return corrupted("afterEnd")
       if (length > payloadBytesMax) return corrupted("outOfRange")
       const size = chunkHeaderBytes + length + checksumBytes
-      if (this.buffered < size) return Result.succeed(rows)
-      const read = this.readChunk(this.take(size), this.header.bytes)
+      if (waiting.length < size) return Result.succeed(rows)
+      const read = this.readChunk(waiting.take(size), this.header.bytes)
       if (Result.isFailure(read)) return Result.fail(read.failure)
       // Not as arguments: a chunk may hold more rows than a call can have.
       for (const row of read.success) rows.push(row)
@@ -158,16 +158,16 @@ export class SnapshotDecoder {
 
   /** As long as it may only be that more is to come, it is waited for. */
   private readHeader(): Refusal | undefined {
-    this.pieces = [Buffer.concat(this.pieces)]
-    const decoded = SnapshotHeader.decode(this.pieces[0]!)
+    const { waiting } = this
+    const decoded = SnapshotHeader.decode(waiting.peek(waiting.length))
     if (Result.isSuccess(decoded)) {
       const { bodyFrom, header } = decoded.success
-      this.header = { bytes: this.take(bodyFrom), is: header }
+      this.header = { bytes: waiting.take(bodyFrom), is: header }
       return undefined
     }
     const { failure } = decoded
     const isShort = failure._tag === "SnapshotCorrupted" && failure.reason === "truncated"
-    return isShort && this.buffered < SnapshotHeader.bytesMax ? undefined : failure
+    return isShort && waiting.length < SnapshotHeader.bytesMax ? undefined : failure
   }
 
   private readChunk(
@@ -221,20 +221,6 @@ export class SnapshotDecoder {
     if (rowCount !== this.rowCount) return corrupted("rowsMissing")
     this.ended = true
     return Result.succeed(rows)
-  }
-
-  private nextLength(): number | undefined {
-    if (this.buffered < 4) return undefined
-    if (this.pieces[0]!.length < 4) this.pieces = [Buffer.concat(this.pieces)]
-    return this.pieces[0]!.readUInt32BE(0)
-  }
-
-  private take(size: number): Buffer {
-    const bytes = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces)
-    const rest = bytes.subarray(size)
-    this.pieces = rest.length > 0 ? [rest] : []
-    this.buffered = rest.length
-    return bytes.subarray(0, size)
   }
 }
 

@@ -138,6 +138,12 @@ const storageNonce = Nonce.storage({ groupId, revision: 5 as Revision, operation
 const binding = { groupId, index, position: 1, sessionId, sequence: 3 }
 const plaintext = Buffer.from("plaintext")
 
+/** The rows have one spelling; how they are put into one input does not matter. */
+function tableSpelling(spelled: Buffer, input: Uint8Array): Uint8Array {
+  const rows = inputOf(tableOf(input))
+  return rows.length === 0 || rows.equals(inputOf(tableOf(spelled))) ? input : spelled
+}
+
 const tables: ReadonlyArray<Decoder> = [
   codec({
     name: "sidecar-record",
@@ -162,8 +168,11 @@ const tables: ReadonlyArray<Decoder> = [
     seeds: [seedOf(WriterRecord.changed(groupId, WriterRegistry.empty, registry))],
     seal: sealedRows("writers"),
     refusals: corrupted,
-    // What it reads may hold later rows in other places, and is not written as a whole.
-    decode: (bytes) => WriterRecord.decodeTable(groupId, tableOf(bytes))
+    decode: (bytes) => WriterRecord.decodeTable(groupId, tableOf(bytes)),
+    encode: (table, bytes) => {
+      const spelled = inputOf(WriterRecord.changed(groupId, WriterRegistry.empty, table))
+      return tableSpelling(spelled, bytes)
+    }
   }),
   codec({
     name: "writer-registry",
@@ -180,14 +189,12 @@ const tables: ReadonlyArray<Decoder> = [
     seal: sealedRows("members"),
     refusals: corrupted,
     decode: (bytes) => MembersRecord.decodeTable(groupId, tableOf(bytes)),
-    // The rows have one spelling; how they are put into one input does not matter.
     encode: (table, bytes) => {
-      const rows = tableOf(bytes)
       const written = MembersRecord.changed(groupId, Members.empty, table)
-      const spelled = inputOf(
-        written.flatMap(({ key, value }) => (value === undefined ? [] : [{ key, value }]))
+      const rows = written.flatMap(({ key, value }) =>
+        value === undefined ? [] : [{ key, value }]
       )
-      return rows.length === 0 || spelled.equals(inputOf(rows)) ? bytes : spelled
+      return tableSpelling(inputOf(rows), bytes)
     }
   }),
   codec({
