@@ -49,7 +49,7 @@ export interface Outcome {
 }
 
 export const operationsBeforeFaults = 300
-const operationsMillisMax = 8_000
+const operationsMillisMax = 10_000
 /** From the beginning of the load. */
 const faultsMillisMax = 12_000
 const loadMillisMax = 15_000
@@ -67,15 +67,15 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   }
   const recorder = new Recorder(options.planted)
   const exit = yield* Effect.exit(Effect.scoped(course(options.plan, directory, recorder, say)))
-  const told = Exit.isSuccess(exit) ? exit.value : undefined
+  const finished = Exit.isSuccess(exit) ? exit.value : undefined
   const stuck = Exit.isFailure(exit)
     ? [`the episode came to nothing: ${Cause.pretty(exit.cause)}`]
     : []
-  const verdict = Judge.judge(recorder.calls, told?.lastRevision)
-  const violations = [...verdict.violations, ...(told?.complaints ?? []), ...stuck]
+  const verdict = Judge.judge(recorder.calls, finished?.lastRevision)
+  const violations = [...verdict.violations, ...(finished?.complaints ?? []), ...stuck]
   const undecided = [
     ...(verdict.isUndecided ? ["the history is too much work for the checker"] : []),
-    ...(told?.undecided ?? [])
+    ...(finished?.undecided ?? [])
   ]
   const isKept = options.isKept === true || violations.length + undecided.length > 0
   yield* Effect.promise(async () => {
@@ -91,8 +91,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     operations: answeredCount(recorder.calls),
     unknown: recorder.calls.filter(({ end }) => end._tag === "Unknown").length,
     ...{ violations, undecided },
-    faults: told?.faults ?? new Map(),
-    snapshots: told?.snapshots ?? 0,
+    faults: finished?.faults ?? new Map(),
+    snapshots: finished?.snapshots ?? 0,
     directory: isKept ? directory : undefined,
     millis: performance.now() - began
   }

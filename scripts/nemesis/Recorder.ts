@@ -53,6 +53,9 @@ export class Recorder {
   ): Effect.Effect<{ readonly answer: Answer | undefined; readonly isUnknown: boolean }> {
     return Effect.gen({ self: this }, function* () {
       const invokedAt = performance.now()
+      // Of who is interrupted nobody hears any more: until then the outcome is open.
+      const at = this.calls.length
+      this.calls.push({ ...asked, invokedAt, end: { _tag: "Unknown", reason: "in flight" } })
       const exit = yield* Effect.exit(this.planted.insteadOf(asked, this.calls) ?? call)
       const end: End = Exit.isSuccess(exit)
         ? {
@@ -61,7 +64,7 @@ export class Recorder {
             answer: this.planted.told(asked, exit.value, this.calls)
           }
         : this.failed(asked, exit.cause)
-      this.calls.push({ ...asked, invokedAt, end })
+      this.calls[at] = { ...asked, invokedAt, end }
       if (end._tag === "Answered") this.answered += 1
       return {
         answer: end._tag === "Answered" ? end.answer : undefined,

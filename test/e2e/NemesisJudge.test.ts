@@ -1,5 +1,6 @@
 /** The judge of the nemesis on histories made by hand and by a store of its own, with lies in them. */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { describe, expect, it } from "vitest"
 import type { Answer, Call } from "../../scripts/nemesis/History.ts"
 import * as Judge from "../../scripts/nemesis/Judge.ts"
@@ -101,6 +102,29 @@ const recorded = (lie: PlantedLie | undefined) =>
   }).pipe(Effect.runPromise)
 
 describe("a recorder", () => {
+  it("knows of a write whose client was interrupted", async () => {
+    const recorder = new Recorder()
+    const asked = { client: "c", writes: unknown("a", 0).writes, isInSession: false }
+    const client = Effect.runFork(recorder.run(asked, Effect.never))
+    await Effect.runPromise(Fiber.interrupt(client))
+    expect(recorder.calls).toMatchObject([{ ...asked, end: { _tag: "Unknown" } }])
+  })
+
+  it("leaves a write open unless it is certain that it was not applied", async () => {
+    const recorder = new Recorder()
+    const endOf = async (tag: string, writes: Call["writes"]) => {
+      const failure = Effect.fail({ _tag: tag, message: "" })
+      await Effect.runPromise(recorder.run({ client: "c", writes, isInSession: false }, failure))
+      return recorder.calls.at(-1)?.end._tag
+    }
+    const { writes } = unknown("a", 0)
+    expect(await endOf("NotLeader", writes)).toBe("Refused")
+    for (const tag of ["ConnectionLost", "LeaderLost", "WriteOutcomeUnknown", "Anything"]) {
+      expect(await endOf(tag, writes)).toBe("Unknown")
+      expect(await endOf(tag, [])).toBe("Refused")
+    }
+  })
+
   it("that tells the truth is believed", async () => {
     expect(await recorded(undefined)).toEqual({ violations: [], isUndecided: false })
   })
