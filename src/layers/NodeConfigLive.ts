@@ -30,6 +30,7 @@ export const defaults: NodeSettings = {
   peerStallMillis: 10_000,
   peerQueueCountMax: 4_096,
   peerQueueBytesMax: 16 * Limits.mebibyte,
+  clientConnectionsMax: 1_024,
   peerConnectionsMax: 64,
   snapshotTransfersMax: 2,
   compactionEntries: 20_000,

@@ -50,6 +50,8 @@ export interface NodeSettings {
   /** Messages waiting for one peer; more are dropped. */
   readonly peerQueueCountMax: number
   readonly peerQueueBytesMax: number
+  /** Connections that clients may have opened to this node; further ones are hung up on. */
+  readonly clientConnectionsMax: number
   /** Connections that peers may have opened to this node. */
   readonly peerConnectionsMax: number
   /** Snapshots sent at a time, and as many taken in. */

@@ -20,10 +20,12 @@ import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import { NodeStopped } from "../../src/domain/engine/Errors.ts"
 import * as Kv from "../../src/domain/kv/Errors.ts"
 import * as Limits from "../../src/domain/Limits.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as NodeFront from "../../src/layers/NodeFront.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as RpcServerSocket from "../../src/layers/RpcServerSocket.ts"
 import * as Stub from "../support/ProcessStubServices.ts"
+import * as Sockets from "../support/Sockets.ts"
 
 const anyPort = { host: "127.0.0.1", port: 0 }
 const willing: Stub.Script = { beforeWrite: Effect.void }
@@ -42,6 +44,34 @@ const serve = (script: Stub.Script, proposalTimeoutMillis = 2_000) =>
       return { host: "127.0.0.1", port: address.port }
     })
   )
+
+describe("the connections of clients", () => {
+  it.live("are bounded: one too many is hung up on, and taken when another has gone", () =>
+    Effect.gen(function* () {
+      const context = yield* Layer.build(
+        RpcServerSocket.layer(anyPort).pipe(
+          Layer.provide(NodeConfigLive.layer({ clientConnectionsMax: 2 })),
+          Layer.provide(NodeFront.layer),
+          Layer.provide(Stub.layer({ script: willing, proposalTimeoutMillis: 2_000 }))
+        )
+      )
+      const { address } = Context.get(context, SocketServer.SocketServer)
+      assert(address._tag === "InetAddressV4")
+      const to = { host: "127.0.0.1", port: address.port }
+      const silent = yield* Sockets.connecting(to)
+      const client = yield* RpcClientSocket.connect(to)
+      yield* client.put("k", "v")
+      const third = yield* Sockets.connecting(to)
+      yield* Sockets.until(() => third.isClosed || third.isEnded)
+      assert.isFalse(silent.isClosed)
+      assert.isDefined(yield* client.get("k"))
+      silent.socket.destroy()
+      const next = RpcClientSocket.connect(to)
+      const again = yield* Effect.retry(next, { times: 20 })
+      assert.isDefined(yield* again.get("k"))
+    })
+  )
+})
 
 describe("RpcServerSocket and RpcClientSocket", () => {
   it.live("carries binary keys and values of the largest sizes", () =>
