@@ -6,10 +6,12 @@
  * the connections; only after that may the stores below it close. Proof:
  * `test/layers/RpcSocket.test.ts`, `test/e2e/Serve.test.ts`.
  */
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Socket from "effect/socket/Socket"
@@ -21,7 +23,7 @@ import type { ClusterAdmin } from "../services/ClusterAdmin.ts"
 import type { Cutover } from "../services/Cutover.ts"
 import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
 import type { KvStore } from "../services/KvStore.ts"
-import type { NodeConfig } from "../services/NodeConfig.ts"
+import { NodeConfig } from "../services/NodeConfig.ts"
 import type { NodeStatus } from "../services/NodeStatus.ts"
 import * as AdminHandlers from "./AdminHandlers.ts"
 import * as KvHandlers from "./KvHandlers.ts"
@@ -42,10 +44,34 @@ const ended = <E>(cause: Cause.Cause<E>) =>
     ? Effect.logDebug("a connection ended abruptly")
     : Effect.failCause(cause)
 
+/** Without a bound, clients that stay could leave no descriptor for the log or for peers. */
+const boundedTo = (connectionsMax: number) => {
+  let open = 0
+  return <A, E, R>(served: Effect.Effect<A, E, R>): Effect.Effect<unknown, E, R> =>
+    Effect.suspend((): Effect.Effect<unknown, E, R> => {
+      if (open >= connectionsMax) return hangUp
+      open += 1
+      return Effect.ensuring(
+        served,
+        Effect.sync(() => {
+          open -= 1
+        })
+      )
+    })
+}
+
+/** The server keeps a connection open that nobody serves. */
+const hangUp = Effect.map(
+  Effect.serviceOption(NodeSocket.NetSocket),
+  Option.map((socket) => socket.destroy())
+)
+
 const listening = (listen: Endpoint.Endpoint) =>
   Layer.effect(
     SocketServer.SocketServer,
     Effect.gen(function* () {
+      const { clientConnectionsMax } = yield* NodeConfig
+      const bounded = boundedTo(clientConnectionsMax)
       const { host, port } = yield* requireLoopback(listen)
       const server = yield* NodeSocketServer.make({ host, port, noDelay: true }).pipe(
         Effect.mapError(({ cause }) => {
@@ -55,7 +81,7 @@ const listening = (listen: Endpoint.Endpoint) =>
       )
       return {
         ...server,
-        run: (handler) => server.run((socket) => Effect.catchCause(handler(socket), ended))
+        run: (handler) => server.run((socket) => bounded(Effect.catchCause(handler(socket), ended)))
       }
     })
   )
