@@ -35,7 +35,10 @@ async function main(): Promise<boolean> {
   const seed = wholeNumber("seed", values.seed, 0)
   const nodes = wholeNumber("nodes", values.nodes, 3)
   if (nodes !== 3 && nodes !== 5) throw new Error("--nodes must be 3 or 5")
-  if (values.planted) return Planting.search({ nodes, seed })
+  if (values.planted) {
+    const seedsMax = wholeNumber("seeds", values.seeds ?? "2000", 1)
+    return Planting.search({ nodes, seed, bug: values.bug, seedsMax })
+  }
   if (values.seeds === undefined) {
     const only = values.only?.split(",").filter((at) => at !== "")
     return Replay.replay({ seed, nodes, bug: values.bug, only: only?.map(Number) })

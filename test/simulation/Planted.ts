@@ -1,21 +1,32 @@
 /** What a test assembly may put in the place of its parts. */
+import type { Message } from "../../src/domain/raft/Message.ts"
 import type { Options } from "../../src/domain/raft/Options.ts"
 import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
 import type { Raft } from "../../src/domain/raft/Raft.ts"
 import * as NodeMemory from "../../src/layers/NodeMemory.ts"
 
+export interface CoreParts {
+  readonly options: Options
+  readonly make: (bug?: PlantedBug) => Raft
+  /** Past the engine. */
+  readonly send: (message: Message) => void
+}
+
 export interface Planted {
-  readonly makeCore: (options: Options, make: (bug?: PlantedBug) => Raft) => Raft
+  readonly makeCore: (parts: CoreParts) => Raft
   readonly stores: typeof NodeMemory.stores
   /** Reads are answered from what the node asked has applied. */
   readonly isStale: boolean
   /** Damage on a disk has a checksum that fits. */
   readonly isDamageUnseen: boolean
+  /** The last write to a log is lost in a crash. */
+  readonly isUnsynced: boolean
 }
 
 export const none: Planted = {
-  makeCore: (_, make) => make(),
+  makeCore: ({ make }) => make(),
   stores: NodeMemory.stores,
   isStale: false,
-  isDamageUnseen: false
+  isDamageUnseen: false,
+  isUnsynced: false
 }

@@ -1,7 +1,184 @@
-/** Bugs that only a test assembly can have, each of which the simulator must notice. */
+/**
+ * Bugs that only a test assembly can have, each of which the simulator must notice: in the core, by
+ * its own switches; around it and in the stores, by what is put in their place.
+ *
+ * Which seed catches which: `PlantedBugSeeds.ts`. Proof: `PlantedBugs.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { LogIndex } from "../../src/domain/Ids.ts"
+import * as Payload from "../../src/domain/log/Payload.ts"
+import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
+import type { Entry } from "../../src/domain/raft/Entry.ts"
+import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
+import type { Raft } from "../../src/domain/raft/Raft.ts"
+import type { Ready } from "../../src/domain/raft/Ready.ts"
+import * as NodeMemory from "../../src/layers/NodeMemory.ts"
+import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
+import { StateStore } from "../../src/services/StateStore.ts"
 import * as Planted from "./Planted.ts"
 
-export const all: Readonly<Record<string, Planted.Planted>> = {}
+const inCore = (bug: PlantedBug): Planted.Planted => ({
+  ...Planted.none,
+  makeCore: ({ make }) => make(bug)
+})
+
+/** Changes what the core of the second member, or of every one, hands out. */
+const inReady = (
+  change: (ready: Ready, parts: Planted.CoreParts) => Partial<Ready>,
+  isEveryone = false
+): Planted.Planted => ({
+  ...Planted.none,
+  makeCore: (parts) => {
+    const raft = parts.make()
+    if (!isEveryone && parts.options.id !== 2) return raft
+    const ready = raft.ready.bind(raft)
+    raft.ready = () => {
+      const handedOut = ready()
+      return Object.assign(handedOut, change(handedOut, parts))
+    }
+    return raft
+  }
+})
+
+type LogStore = RaftLogStore["Service"]
+
+const inLog = (change: (store: LogStore) => Partial<LogStore>): Planted.Planted => ({
+  ...Planted.none,
+  stores: (options) => {
+    const stores = NodeMemory.stores(options)
+    const changed = Layer.effect(
+      RaftLogStore,
+      Effect.map(RaftLogStore, (store) => ({ ...store, ...change(store) }))
+    )
+    return Layer.provideMerge(changed, stores)
+  }
+})
+
+const inState = (
+  change: (store: StateStore["Service"]) => Partial<StateStore["Service"]>
+): Planted.Planted => ({
+  ...Planted.none,
+  stores: (options) => {
+    const stores = NodeMemory.stores(options)
+    const changed = Layer.effect(
+      StateStore,
+      Effect.map(StateStore, (store) => ({ ...store, ...change(store) }))
+    )
+    return Layer.provideMerge(changed, stores)
+  }
+})
+
+/** Two requests take effect in each other's place. */
+function swapped(entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> {
+  const [first, second] = entries.filter(({ kind }) => kind === "normal")
+  if (first === undefined || second === undefined) return entries
+  return entries.map((entry) => {
+    if (entry === first) return { ...entry, data: second.data }
+    return entry === second ? { ...entry, data: first.data } : entry
+  })
+}
+
+/** Every fifth request does nothing. */
+const withGaps = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
+  entries.map((entry) =>
+    entry.kind === "normal" && entry.index % 5 === 0 ? { ...entry, kind: "noop" as const } : entry
+  )
+
+/** A leader that proposes what it is asked for, and does not say by which session. */
+function forgetfulOfSessions(raft: Raft): Raft {
+  const propose = raft.propose.bind(raft)
+  raft.propose = (drafts) =>
+    propose(
+      drafts.map(({ data, kind }) => ({
+        kind,
+        data: typeof data === "function" ? (position) => withoutSession(data(position)) : data
+      }))
+    )
+  return raft
+}
+
+function withoutSession(data: Uint8Array): Uint8Array {
+  const body = ProposalEnvelope.bodyOf(data)
+  const payload = body === undefined ? undefined : Payload.decode(body)
+  if (payload?._tag !== "Success" || payload.success._tag !== "Requests") return data
+  const requests = payload.success.requests.map((request) => ({ ...request, session: undefined }))
+  const proposalId = ProposalEnvelope.proposalIdOf(data)!
+  return ProposalEnvelope.encode({
+    proposalId,
+    body: Payload.encode({ ...payload.success, requests })
+  })
+}
+
+const core: ReadonlyArray<PlantedBug> = [
+  "votesTwice",
+  "votesForAnyLog",
+  "commitsEarlierTerms",
+  "appendsWithoutMatch",
+  "cutsBehindAppend",
+  "countsItselfUnpersisted",
+  "ignoresOutgoingVoters",
+  "readsWithoutQuorum",
+  "countsLearners"
+]
+
+export const all: Readonly<Record<string, Planted.Planted>> = {
+  ...Object.fromEntries(core.map((bug) => [bug, inCore(bug)])),
+  /** A vote is not written with the term it was given in. */
+  forgetsVote: inLog((store) => ({
+    persist: (write) =>
+      store.persist({
+        ...write,
+        hardState: write.hardState && { ...write.hardState, vote: undefined }
+      })
+  })),
+  /** A write is called durable that a crash may take. */
+  answersBeforeSync: { ...Planted.none, isUnsynced: true },
+  /** A failed write of the log is taken for done. */
+  swallowsWriteErrors: inLog((store) => ({
+    persist: (write) => Effect.ignore(store.persist(write))
+  })),
+  /** The log forgets what the state has not got. */
+  compactsTooFar: inLog((store) => ({
+    compact: (compaction) =>
+      store.compact({ ...compaction, through: store.reader.lastIndex() as LogIndex })
+  })),
+  /** What a member vouches for leaves it before it is durable. */
+  sendsBeforePersisting: inReady(({ messages }, { send }) => {
+    for (const message of messages) if (message._tag !== "InstallSnapshot") send(message)
+    return {}
+  }, true),
+  appliesOutOfOrder: inReady(({ committedEntries }) => ({
+    committedEntries: swapped(committedEntries)
+  })),
+  leavesOutEntry: inReady(({ committedEntries }) => ({
+    committedEntries: withGaps(committedEntries)
+  })),
+  /** A read does not wait until its index is applied. */
+  readsBeforeApplied: inReady(
+    ({ readStates }) => ({
+      readStates: readStates.map((read) => ({ ...read, index: 0 as LogIndex }))
+    }),
+    true
+  ),
+  /** A read that is to be linearizable is answered from what is there. */
+  servesStaleReads: { ...Planted.none, isStale: true },
+  /** Damage at rest is not noticed by who reads it. */
+  ignoresChecksums: { ...Planted.none, isDamageUnseen: true },
+  appliesRetriedTwice: {
+    ...Planted.none,
+    makeCore: ({ make }) => forgetfulOfSessions(make())
+  },
+  /** Who gets a snapshot does not know which writes were applied. */
+  snapshotWithoutSessions: inState((store) => ({
+    snapshot: Effect.map(store.snapshot, ({ reader }) => ({
+      reader: {
+        ...reader,
+        range: (table, range) => (table === "sessions" ? [] : reader.range(table, range))
+      }
+    }))
+  }))
+}
 
 /** No bug, if none is named. */
 export function named(bug: string | undefined): Planted.Planted {

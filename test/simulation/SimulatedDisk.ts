@@ -32,6 +32,13 @@ export interface Tear {
   readonly onTorn: () => void
 }
 
+interface Synced {
+  readonly beginsAfter: number
+  readonly entries: ReadonlyMap<number, Buffer>
+  readonly meta: ReadonlyMap<string, Buffer>
+  readonly written: ReadonlyMap<number, Written>
+}
+
 export const writtenOf = (record: Uint8Array): Written => {
   const bytes = Buffer.from(record.buffer, record.byteOffset, record.length)
   return { term: bytes.readUIntBE(2, 6), checksum: bytes.readUInt32BE(bytes.length - 4) }
@@ -54,9 +61,13 @@ export class SimulatedDisk extends MemoryDisk {
   /** Writes that a fault has refused. */
   refusedWrites = 0
   private readonly watch: DiskWatch
+  private readonly isUnsynced: boolean
+  /** All but the last write, of a disk that is planted to lose that. */
+  private synced: Synced | undefined = undefined
 
-  constructor(name: string, watch: DiskWatch) {
+  constructor(name: string, watch: DiskWatch, isUnsynced = false) {
     super()
+    this.isUnsynced = isUnsynced
     this.name = name
     this.watch = watch
   }
@@ -81,6 +92,7 @@ export class SimulatedDisk extends MemoryDisk {
 
   override crash(options: { readonly keptCommits: number }): void {
     super.crash(options)
+    this.loseUnsynced()
     this.nextTear = undefined
     this.watch.stateReplaced(this)
   }
@@ -93,10 +105,12 @@ export class SimulatedDisk extends MemoryDisk {
   }
 
   holds(index: number, term: number): boolean {
-    return index <= this.beginsAfter || this.written.get(index)?.term === term
+    const { beginsAfter, written } = this.synced ?? this
+    return index <= beginsAfter || written.get(index)?.term === term
   }
 
   private writeThrough(opening: number, changes: LogChanges): Error | undefined {
+    if (this.isUnsynced) this.keepSynced()
     const fault = super.writeLog(opening, changes)
     const replaced = new Map<number, Written>()
     const replace = (index: number, entry: Written | undefined) => {
@@ -115,6 +129,27 @@ export class SimulatedDisk extends MemoryDisk {
     }
     this.watch.logChanged(this, changes, replaced)
     return fault
+  }
+
+  private keepSynced(): void {
+    const { beginsAfter, entries, meta, written } = this
+    this.synced = {
+      beginsAfter,
+      entries: new Map(entries),
+      meta: new Map(meta),
+      written: new Map(written)
+    }
+  }
+
+  private loseUnsynced(): void {
+    if (this.synced === undefined) return
+    this.beginsAfter = this.synced.beginsAfter
+    for (const part of ["entries", "meta", "written"] as const) {
+      const target: Map<unknown, unknown> = this[part]
+      target.clear()
+      for (const [key, value] of this.synced[part]) target.set(key, value)
+    }
+    this.synced = undefined
   }
 
   private torn(tear: Tear): Error {

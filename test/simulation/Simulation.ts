@@ -71,6 +71,11 @@ const run = (world: World, isStale: boolean): Effect.Effect<void> =>
     const names = world.names.slice(0, founders)
     for (const name of names) world.start(name)
     yield* world.until(() => names.every((name) => world.node(name).phase === "up"), "a beginning")
+    // Until the founder has told the others, nobody else can go on without it.
+    const knows = (name: string) => world.node(name).watched?.raft.status().membership.voters.length
+    if (mode === "liveness") {
+      yield* world.until(() => names.every((name) => knows(name) === founders), "a founding")
+    }
     const clients = new Clients(world, isStale)
     const fibres = yield* Effect.forEach(clients.all, (client) => Effect.forkChild(client))
     yield* new Nemesis(world).program

@@ -98,7 +98,8 @@ export class World {
   }
 
   disk(name: string): SimulatedDisk {
-    const disk = this.disks.get(name) ?? new SimulatedDisk(name, this.watch)
+    const disk =
+      this.disks.get(name) ?? new SimulatedDisk(name, this.watch, this.planted.isUnsynced)
     this.disks.set(name, disk)
     return disk
   }
@@ -118,7 +119,11 @@ export class World {
     node.phase = "starting"
     node.mayHalt = this.disk(name).isDamaged
     const makeCore: MakeCore = (options) => {
-      const raft = this.planted.makeCore(options, (planted) => Raft.make(options, planted))
+      const raft = this.planted.makeCore({
+        options,
+        make: (bug) => Raft.make(options, bug),
+        send: (message) => this.cluster.network.fate(message)
+      })
       // What a hard state says, and so what a founding does, was looked at when it was written.
       node.watched = { name, raft, commitSeen: raft.status().commit }
       return raft

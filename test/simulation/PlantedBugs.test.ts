@@ -1,0 +1,21 @@
+/**
+ * The simulator notices each planted bug, with the seed that is known to catch it, and finds nothing
+ * with that seed if there is no bug (SPEC §19).
+ */
+import { describe, expect, it } from "vitest"
+import { seeds } from "./PlantedBugSeeds.ts"
+import * as PlantedBugs from "./PlantedBugs.ts"
+import * as Program from "./Program.ts"
+import { simulate } from "./Simulation.ts"
+
+describe("a planted bug is caught", () => {
+  it.each(Object.entries(seeds))("%s", (bug, { nodes, seed }) => {
+    const program = Program.drawn(seed, nodes)
+    expect(simulate(program, PlantedBugs.named(bug)).violation).toBeDefined()
+    expect(simulate(program).violation).toBeUndefined()
+  })
+
+  it("at least fifteen of them", () => {
+    expect(Object.keys(seeds).length).toBeGreaterThanOrEqual(15)
+  })
+})

@@ -1,0 +1,59 @@
+/**
+ * Whole clusters under programs of faults (SPEC §19, §20): nothing is violated, each seed is a replay of
+ * itself, and every fault and state is reached. `npm run -s simulate` runs as many seeds as wanted.
+ */
+import { describe, expect, it } from "vitest"
+import * as Program from "./Program.ts"
+import * as Shrink from "./Shrink.ts"
+import { type Report, simulate, states } from "./Simulation.ts"
+
+const seedsOfThree = Array.from({ length: 100 }, (_, at) => at + 1)
+const seedsOfFive = Array.from({ length: 20 }, (_, at) => at + 1)
+
+const violations = (nodes: number, seeds: ReadonlyArray<number>, reports: Array<Report>) =>
+  seeds.flatMap((seed) => {
+    const report = simulate(Program.drawn(seed, nodes))
+    reports.push(report)
+    const again = `npm run -s simulate -- --seed ${seed} --nodes ${nodes}`
+    return report.violation === undefined ? [] : [`${report.violation}; again: ${again}`]
+  })
+
+describe("a simulated cluster", () => {
+  it("of three keeps every invariant, whatever is done to it", () => {
+    const reports: Array<Report> = []
+    expect(violations(3, seedsOfThree, reports)).toEqual([])
+    const reached = new Set(reports.flatMap((report) => [...report.reached.keys()]))
+    expect([...Program.kinds, ...states].filter((what) => !reached.has(what))).toEqual([])
+    const acknowledged = reports.reduce((sum, report) => sum + report.acknowledged, 0)
+    expect(acknowledged).toBeGreaterThan(50 * seedsOfThree.length)
+  }, 240_000)
+
+  it("of five does too", () => {
+    expect(violations(5, seedsOfFive, [])).toEqual([])
+  }, 120_000)
+
+  it("is a function of its seed", () => {
+    for (const seed of [3, 5, 21]) {
+      const program = Program.drawn(seed, 3)
+      expect(simulate(program).traceHash).toBe(simulate(program).traceHash)
+      expect(Program.drawn(seed, 3)).toEqual(program)
+    }
+    const hashes = [3, 5, 21].map((seed) => simulate(Program.drawn(seed, 3)).traceHash)
+    expect(new Set(hashes).size).toBe(3)
+  }, 60_000)
+})
+
+describe("a failing program", () => {
+  it("is shortened to the faults that matter, in bounded tries", () => {
+    const program = Program.drawn(7, 3)
+    const matter = [1, 4].map((at) => program.faults[at]!)
+    let tries = 0
+    const kept = Shrink.shrink(program, ({ faults }) => {
+      tries += 1
+      return matter.every((fault) => faults.includes(fault))
+    })
+    expect(kept).toEqual([1, 4])
+    expect(tries).toBeLessThanOrEqual(60)
+    expect(Shrink.only(program, kept).faults).toEqual(matter)
+  })
+})
