@@ -18,5 +18,10 @@ export const seeds: Readonly<Record<string, CaughtBy>> = {
   readsBeforeApplied: { seed: 9, nodes: 3, invariant: "I10" },
   servesStaleReads: { seed: 1, nodes: 3, invariant: "I10" },
   appliesRetriedTwice: { seed: 7, nodes: 3, invariant: "once" },
-  snapshotWithoutSessions: { seed: 1, nodes: 3, invariant: "I6" }
+  snapshotWithoutSessions: { seed: 1, nodes: 3, invariant: "I6" },
+  votesTwice: { seed: 51, nodes: 3, invariant: "I1" },
+  readsWithoutQuorum: { seed: 23, nodes: 3, invariant: "I10" },
+  ignoresChecksums: { seed: 152, nodes: 3, invariant: "I6" },
+  countsLearners: { seed: 14, nodes: 3, invariant: "I4" },
+  votesForAnyLog: { seed: 13, nodes: 3, invariant: "liveness" }
 }

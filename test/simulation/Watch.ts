@@ -120,14 +120,15 @@ export class Watch implements DiskWatch {
     if (role !== "Leader") return
     const { commit } = raft.status()
     if (commit <= watched.commitSeen) return
-    const from = Math.max(watched.commitSeen + 1, raft.status().firstIndex)
-    const entries = raft.entriesFrom(from as LogIndex, Number.MAX_SAFE_INTEGER) ?? []
-    watched.commitSeen = commit
-    for (const entry of entries) {
-      if (entry.index > commit) break
-      this.committed.claimed(name, entry.index, writtenOf(EntryRecord.encode(groupId, entry)))
-      if (entry.index === commit) this.quorumHolds(watched, commit, entry.term)
+    const disk = this.diskOf(raft.status().id)
+    for (let index = watched.commitSeen + 1; index <= commit; index++) {
+      // What it has not written yet is asked of the core, which would stumble over a damaged record.
+      const entry = disk?.written.get(index) ?? unwritten(raft, index)
+      if (entry === undefined) continue
+      this.committed.claimed(name, index, entry)
+      if (index === commit) this.quorumHolds(watched, commit, entry.term)
     }
+    watched.commitSeen = commit
   }
 
   private quorumHolds(
@@ -147,4 +148,9 @@ export class Watch implements DiskWatch {
       if (entry !== undefined) this.committed.claimed(disk.name, index, entry)
     }
   }
+}
+
+const unwritten = (raft: Raft, index: number): Written | undefined => {
+  const entry = raft.entriesFrom(index as LogIndex, 1)?.[0]
+  return entry === undefined ? undefined : writtenOf(EntryRecord.encode(groupId, entry))
 }
