@@ -149,7 +149,12 @@ describe("the peer port", () => {
       ]) {
         const isUnending = rest.length > 1
         const leaves = isUnending ? { leaves: "afterSending" as const } : {}
-        const said = yield* conversation(one.peer, { pieces: [good, ...rest], ...leaves })
+        const said = yield* conversation(one.peer, {
+          pieces: [good],
+          onceAnswered: rest,
+          ...leaves
+        })
+        expect(said.heard[4], "it was heard").toBe(Frame.types.welcome)
         if (!isUnending) expect(said.hungUp).toBe(true)
       }
       yield* assertUnharmed(one, before)

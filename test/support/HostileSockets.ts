@@ -15,6 +15,8 @@ export interface Conversation {
 
 interface Options {
   readonly pieces: ReadonlyArray<Uint8Array>
+  /** Sent when the other end has answered for the first time. */
+  readonly onceAnswered?: ReadonlyArray<Uint8Array>
   /** Says that it sends no more; otherwise it stays open and silent. */
   readonly ends?: boolean
   /** It goes after this, if the other end has not; waits to be hung up on if absent. */
@@ -22,7 +24,10 @@ interface Options {
 }
 
 /** One connection from begin to end; never fails but by the time-out of the other end's hang-up. */
-export const conversation = (to: Endpoint.Endpoint, { ends, leaves, pieces }: Options) =>
+export const conversation = (
+  to: Endpoint.Endpoint,
+  { ends, leaves, onceAnswered, pieces }: Options
+) =>
   Effect.callback<Conversation>((resume) => {
     const heard: Array<Buffer> = []
     const socket = connect(to)
@@ -33,12 +38,16 @@ export const conversation = (to: Endpoint.Endpoint, { ends, leaves, pieces }: Op
     }
     socket.on("error", () => {})
     socket.on("data", (bytes) => {
+      if (heard.length === 0 && onceAnswered !== undefined) {
+        void sendAll(socket, onceAnswered).then(() => leaves === "afterSending" && leave())
+      }
       heard.push(bytes)
       if (leaves === "afterFirstAnswer") leave()
     })
     socket.on("close", () => resume(Effect.succeed({ heard: Buffer.concat(heard), hungUp })))
     socket.on("connect", () => {
       void sendAll(socket, pieces).then(() => {
+        if (onceAnswered !== undefined) return
         if (leaves === "afterSending") leave()
         else if (ends === true) socket.end()
       })
