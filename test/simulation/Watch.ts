@@ -5,9 +5,10 @@
 
 import * as Result from "effect/Result"
 import * as AppliedRecord from "../../src/domain/apply/AppliedRecord.ts"
-import type { LogIndex, MemberId } from "../../src/domain/Ids.ts"
+import type { LogIndex } from "../../src/domain/Ids.ts"
 import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
 import * as HardStateRecord from "../../src/domain/log/HardStateRecord.ts"
+import type { Membership } from "../../src/domain/raft/Membership.ts"
 import type { Raft } from "../../src/domain/raft/Raft.ts"
 import type { Changes } from "../../src/domain/state/Changes.ts"
 import type { LogChanges } from "../../src/layers/LogEnvironment.ts"
@@ -16,7 +17,7 @@ import { AcknowledgedIsRead } from "./invariants/AcknowledgedIsRead.ts"
 import { AppliedInOrder } from "./invariants/AppliedInOrder.ts"
 import { AppliedOnce } from "./invariants/AppliedOnce.ts"
 import { CommittedStays } from "./invariants/CommittedStays.ts"
-import { DurableOnQuorum } from "./invariants/DurableOnQuorum.ts"
+import { type Claim, DurableOnQuorum } from "./invariants/DurableOnQuorum.ts"
 import { EqualStates } from "./invariants/EqualStates.ts"
 import { LogsMatch } from "./invariants/LogsMatch.ts"
 import { OneLeaderPerTerm } from "./invariants/OneLeaderPerTerm.ts"
@@ -34,6 +35,7 @@ export interface Watched {
   readonly name: string
   readonly raft: Raft
   commitSeen: number
+  wasLeader: boolean
 }
 
 export class Watch implements DiskWatch {
@@ -46,6 +48,8 @@ export class Watch implements DiskWatch {
   private readonly durable: DurableOnQuorum
   private readonly applied: AppliedInOrder
   private readonly states: EqualStates
+  /** The configuration whose quorum has committed an entry: a later one may need more. */
+  private readonly committedWith = new Map<number, Membership>()
   private readonly diskOf: (member: number) => SimulatedDisk | undefined
 
   constructor(findings: Findings, diskOf: (member: number) => SimulatedDisk | undefined) {
@@ -65,7 +69,11 @@ export class Watch implements DiskWatch {
   turned(watched: Watched): void {
     const { name, raft } = watched
     const { role, term } = raft.standing()
-    if (role !== "Leader") return
+    const isLeader = role === "Leader"
+    // What it has learned of an earlier leader was that one's to show, with its configuration.
+    if (isLeader && !watched.wasLeader) watched.commitSeen = raft.status().commit
+    watched.wasLeader = isLeader
+    if (!isLeader) return
     this.leaders.leads(name, term)
     this.committedBy(watched)
   }
@@ -74,7 +82,9 @@ export class Watch implements DiskWatch {
   answered({ name, raft }: Watched): void {
     const { applied } = raft.status()
     const entry = this.committed.at(applied)
-    if (entry !== undefined) this.quorumHolds({ name, raft }, applied, entry.term)
+    const membership = this.committedWith.get(applied)
+    if (entry === undefined || membership === undefined) return
+    this.quorumHolds(name, { index: applied, term: entry.term, membership })
   }
 
   logChanged(
@@ -117,28 +127,25 @@ export class Watch implements DiskWatch {
   private committedBy(watched: Watched): void {
     const { name, raft } = watched
     const { role } = raft.standing()
-    if (role !== "Leader") return
-    const { commit } = raft.status()
+    if (role !== "Leader" || !watched.wasLeader) return
+    const { commit, id, membership } = raft.status()
     if (commit <= watched.commitSeen) return
-    const disk = this.diskOf(raft.status().id)
+    const disk = this.diskOf(id)
     for (let index = watched.commitSeen + 1; index <= commit; index++) {
       // What it has not written yet is asked of the core, which would stumble over a damaged record.
       const entry = disk?.written.get(index) ?? unwritten(raft, index)
       if (entry === undefined) continue
       this.committed.claimed(name, index, entry)
-      if (index === commit) this.quorumHolds(watched, commit, entry.term)
+      this.committedWith.set(index, membership)
+      if (index === commit) this.quorumHolds(name, { index, term: entry.term, membership })
     }
     watched.commitSeen = commit
   }
 
-  private quorumHolds(
-    { name, raft }: Pick<Watched, "name" | "raft">,
-    index: number,
-    term: number
-  ): void {
-    const { membership } = raft.status()
-    const holds = (member: number) => this.diskOf(member as MemberId)?.holds(index, term) ?? false
-    this.durable.committed({ name, index, term, membership, holds })
+  private quorumHolds(name: string, claim: Pick<Claim, "index" | "membership" | "term">): void {
+    const { index, term } = claim
+    const holds = (member: number) => this.diskOf(member)?.holds(index, term) ?? false
+    this.durable.committed({ name, holds, ...claim })
   }
 
   /** Everything through `commit` that this disk holds. */

@@ -125,7 +125,14 @@ export class World {
         send: (message) => this.cluster.network.fate(message)
       })
       // What a hard state says, and so what a founding does, was looked at when it was written.
-      node.watched = { name, raft, commitSeen: raft.status().commit }
+      const watched = { name, raft, commitSeen: raft.status().commit, wasLeader: false }
+      node.watched = watched
+      // What was committed was so by the configuration before.
+      const applyChange = raft.applyMembershipChange.bind(raft)
+      raft.applyMembershipChange = (change) => {
+        this.watch.turned(watched)
+        return applyChange(change)
+      }
       return raft
     }
     const starting = Effect.provideService(this.cluster.start(name), RaftCore, makeCore)
