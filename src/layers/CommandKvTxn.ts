@@ -2,7 +2,7 @@
  * `sealog kv txn`: compares, then one of two branches, as one request (SPEC §7).
  *
  * Compares that do not hold are an answer, printed like the other, but exit with 1, so that a script
- * can ask `if sealog kv txn …`. Proof: `test/e2e/KvTxn.test.ts`.
+ * can ask `if sealog kv txn …`. Proof: `test/e2e/KvRange.test.ts`.
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
