@@ -22,6 +22,7 @@ import * as Limits from "../src/domain/Limits.ts"
 import * as NodeConfigLive from "../src/layers/NodeConfigLive.ts"
 import * as RpcClientSocket from "../src/layers/RpcClientSocket.ts"
 import * as Cluster from "./cluster/Cluster.ts"
+import { keptPorts } from "./cluster/KeptPort.ts"
 import * as NodeProcess from "./demo/NodeProcess.ts"
 
 class JoinFailed extends Data.TaggedError("JoinFailed")<{ readonly message: string }> {}
@@ -74,7 +75,7 @@ const run = Effect.fnUntraced(function* (mebibytes: number) {
   const nodeOf = (nodeName: string, flags: ReadonlyArray<string>) => ({
     ...{ directory: join(directory, nodeName), nodeName, flags, launch }
   })
-  const [port, ownPort] = [yield* Cluster.freePort, yield* Cluster.freePort]
+  const [port, ownPort] = (yield* keptPorts(2)) as [number, number]
   const leaderNode = yield* NodeProcess.serve(nodeOf("n1", ["--peer-listen", `127.0.0.1:${port}`]))
   const leader = yield* RpcClientSocket.connect(leaderNode.endpoint)
   const count = Math.ceil((mebibytes * Limits.mebibyte) / valueBytes)

@@ -4,7 +4,6 @@
  * Member addresses are chosen once, so that a node that comes back is found where it was. Waits on
  * answers of the nodes, never on time alone.
  */
-import { createServer } from "node:net"
 import { join } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -12,6 +11,8 @@ import * as Scope from "effect/Scope"
 import type { Endpoint } from "../../src/domain/api/Endpoint.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as NodeProcess from "../demo/NodeProcess.ts"
+import { answered } from "./Asking.ts"
+import { keptPorts } from "./KeptPort.ts"
 
 /** The cluster did not get where it should have within its time. */
 export class ClusterStuck extends Data.TaggedError("ClusterStuck")<{ readonly message: string }> {}
@@ -29,35 +30,16 @@ export type Running = Effect.Success<ReturnType<typeof NodeProcess.serve>>
 
 /** How long the cluster may take to do anything that it is waited for. */
 const patienceMillis = 60_000
-const askMillis = 50
 
-/** A port that was free a moment ago. */
-export const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" ? address?.port : undefined
-    server.close(() => resume(Effect.succeed(port ?? 0)))
-  })
-})
-
-/** Asks again and again until there is an answer. */
+/** Asks until there is an answer, within the patience there is. */
 export const until = <A, E, R>(
   what: string,
   ask: Effect.Effect<A | undefined, E, R>
 ): Effect.Effect<A, ClusterStuck, R> =>
-  Effect.gen(function* () {
-    for (;;) {
-      const answer = yield* Effect.option(ask)
-      if (answer._tag === "Some" && answer.value !== undefined) return answer.value
-      yield* Effect.sleep(askMillis)
-    }
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: patienceMillis,
-      orElse: () => Effect.fail(new ClusterStuck({ message: `no ${what} in ${patienceMillis} ms` }))
-    })
-  )
+  Effect.timeoutOrElse(answered(ask), {
+    duration: patienceMillis,
+    orElse: () => Effect.fail(new ClusterStuck({ message: `no ${what} in ${patienceMillis} ms` }))
+  })
 
 /** What a node says of itself; fails if it does not answer. */
 export const statusAt = (endpoint: Endpoint) =>
@@ -67,7 +49,7 @@ export const statusAt = (endpoint: Endpoint) =>
 
 /** Starts every node; returns when all of them serve. */
 export const start = Effect.fnUntraced(function* (options: Options) {
-  const ports = yield* Effect.forEach(options.names, () => freePort)
+  const ports = yield* keptPorts(options.names.length)
   const bootstrap = options.names.map((name, at) => `${name}=127.0.0.1:${ports[at]}`).join(",")
   const serve = (nodeName: string) =>
     NodeProcess.serve({

@@ -1,5 +1,5 @@
 /**
- * A port for a process that ends and comes back to it.
+ * Ports for processes that end and come back to them.
  *
  * Below those from which systems take the port of an outgoing connection (from 32,768 on under Linux), so
  * that none of these is found there meanwhile.
@@ -11,12 +11,20 @@ import * as Effect from "effect/Effect"
 const from = 12_000
 const until = 32_000
 
-/** Chosen by chance, as several runs share a machine; free a moment ago. */
-export const keptPort: Effect.Effect<number> = Effect.callback<number | undefined>((resume) => {
-  const port = randomInt(from, until)
-  const server = createServer()
-  server.once("error", () => resume(Effect.succeed(undefined)))
-  server.listen(port, "127.0.0.1", () => {
-    server.close(() => resume(Effect.succeed(port)))
+/** Can somebody listen there at this moment, on the loopback interface? */
+export const isFree = (port: number): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const server = createServer()
+    server.once("error", () => resume(Effect.succeed(false)))
+    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(true))))
   })
-}).pipe(Effect.flatMap((port) => (port === undefined ? keptPort : Effect.succeed(port))))
+
+/** Chosen by chance, as several runs share a machine; free a moment ago, each another one. */
+export const keptPorts = Effect.fnUntraced(function* (count: number) {
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = randomInt(from, until)
+    if (yield* isFree(port)) ports.add(port)
+  }
+  return [...ports]
+})

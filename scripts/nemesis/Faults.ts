@@ -7,9 +7,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
+import { answered } from "../cluster/Asking.ts"
 import * as Link from "./Link.ts"
 import type { Nodes, Place } from "./Nodes.ts"
-import { answered, type Operator, until } from "./Operator.ts"
+import { type Operator, until } from "./Operator.ts"
 import * as PeerLinks from "./PeerLinks.ts"
 import type { Fault, Kind } from "./Plan.ts"
 

@@ -5,9 +5,10 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { RangePage } from "../../src/services/KvStore.ts"
+import { answered } from "../cluster/Asking.ts"
 import * as Calls from "./Calls.ts"
 import type { Nodes } from "./Nodes.ts"
-import { answered, type Operator, until } from "./Operator.ts"
+import { type Operator, until } from "./Operator.ts"
 import type { Recorder } from "./Recorder.ts"
 
 /** It does not do what it must. */

@@ -13,8 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import type { NodeName } from "../../src/domain/Ids.ts"
+import { keptPorts } from "../cluster/KeptPort.ts"
 import * as NodeProcess from "../demo/NodeProcess.ts"
-import { keptPort } from "./KeptPort.ts"
 import { PeerLinks } from "./PeerLinks.ts"
 import * as PeerOrigin from "./PeerOrigin.ts"
 import * as Proxy from "./Proxy.ts"
@@ -134,7 +134,7 @@ const placeOf = Effect.fnUntraced(function* (
   nodeName: string,
   { directory, random }: Pick<Options, "directory" | "random">
 ) {
-  const [client, boundPort] = [yield* keptPort, yield* keptPort]
+  const [client, boundPort] = (yield* keptPorts(2)) as [number, number]
   const target = { host: "127.0.0.1", port: boundPort }
   const proxy = yield* Proxy.open({ target, random, originOf: PeerOrigin.originOf })
   const made: Place = {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { NodeStatus } from "../../src/domain/api/AdminApi.ts"
 import type { Client } from "../../src/layers/RpcClientSocket.ts"
 import type { SeededNumbers } from "../../test/support/SeededNumbers.ts"
+import { answered } from "../cluster/Asking.ts"
 import type { Nodes } from "./Nodes.ts"
 import * as NodeWay from "./NodeWay.ts"
 
@@ -53,18 +54,6 @@ export const make = Effect.fnUntraced(function* (nodes: Nodes, numbers: SeededNu
       })
   }
 })
-
-/** Asks again and again until there is an answer, whatever goes wrong on the way. */
-export const answered = <A, E, R>(
-  ask: Effect.Effect<A | undefined, E, R>
-): Effect.Effect<A, never, R> =>
-  Effect.gen(function* () {
-    for (;;) {
-      const answer = yield* Effect.option(ask)
-      if (answer._tag === "Some" && answer.value !== undefined) return answer.value
-      yield* Effect.sleep(askMillis)
-    }
-  })
 
 /** Asks again and again until it is so. */
 export const until = <R>(ask: Effect.Effect<boolean, never, R>): Effect.Effect<void, never, R> =>

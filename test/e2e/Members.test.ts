@@ -5,6 +5,7 @@
 import { rm } from "node:fs/promises"
 import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { answered } from "../../scripts/cluster/Asking.ts"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
@@ -60,9 +61,7 @@ describe("sealog member, leader and status", () => {
       const client = yield* RpcClientSocket.connect(cluster.endpoints)
       const nodeName = newcomer.nodeName as NodeName
       const peers = Endpoint.parse(newcomer.peer)!
-      const learner = yield* OperatedCluster.until(
-        client.addMember({ nodeName, address: peers, learner: true })
-      )
+      const learner = yield* answered(client.addMember({ nodeName, address: peers, learner: true }))
       assert.deepStrictEqual(learner, { id: 4 as never, role: "learner", wasAlready: false })
       yield* joining.firstLine
       assert.strictEqual(yield* tagOf(client.transferLeadership(nodeName)), "NotAVoter")
@@ -107,7 +106,7 @@ describe("sealog member, leader and status", () => {
       const down = yield* Process.sealog("status", ...at)
       assert.match(down.stdout, new RegExp(`^\\d +${third} +voter +no answer`, "m"))
       // Until the leader knows that it is gone it would still be counted.
-      yield* OperatedCluster.until(
+      yield* answered(
         Effect.map(client.members, (members) =>
           members.find(({ isConnected, nodeName }) => nodeName === third && !isConnected)
         )
@@ -126,7 +125,7 @@ describe("sealog member, leader and status", () => {
 
       yield* client.removeMember(third)
       const back = yield* cluster.join(place)
-      const added = yield* OperatedCluster.until(client.addMember(newcomer))
+      const added = yield* answered(client.addMember(newcomer))
       assert.deepStrictEqual(added, { id: 4 as never, role: "voter", wasAlready: false })
       yield* back.firstLine
       const node = yield* RpcClientSocket.connect(cluster.endpoints[names.indexOf(third)]!)

@@ -4,13 +4,13 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { existsSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { answered } from "../../scripts/cluster/Asking.ts"
+import { isFree } from "../../scripts/cluster/KeptPort.ts"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
-import * as OperatedCluster from "../support/ProcessOperatedCluster.ts"
 import * as Process from "../support/ProcessSealog.ts"
 
 /** A cluster and two dozen processes take their time on a machine that is busy with something else. */
@@ -86,21 +86,14 @@ const start = (...given: ReadonlyArray<string>) =>
 const freeBase = Effect.gen(function* () {
   for (let at = process.pid; ; at += 1) {
     const base = 10_000 + (at % 900) * portsTaken
-    const isFree = yield* Effect.forEach(Array.from({ length: portsTaken }), (_, offset) =>
-      canListen(base + offset)
+    const free = yield* Effect.forEach(Array.from({ length: portsTaken }), (_, offset) =>
+      isFree(base + offset)
     )
-    if (isFree.every(Boolean)) return base
+    if (free.every(Boolean)) return base
   }
 })
 
 const portsTaken = 23
-
-const canListen = (port: number) =>
-  Effect.callback<boolean>((resume) => {
-    const server = createServer()
-    server.once("error", () => resume(Effect.succeed(false)))
-    server.listen(port, "127.0.0.1", () => server.close(() => resume(Effect.succeed(true))))
-  })
 
 /** The process that has this data directory. */
 const processOf = (directory: string): number => {
@@ -120,7 +113,7 @@ describe("npm start", () => {
       yield* first.says(/all three nodes serve/)
       const endpoints = [0, 1, 2].map((at) => ({ host: "127.0.0.1", port: port + at }))
       const client = yield* RpcClientSocket.connect(endpoints)
-      const leading = yield* OperatedCluster.until(
+      const leading = yield* answered(
         Effect.map(client.members, (members) => members.find(({ isLeader }) => isLeader))
       )
       const follower = endpoints.find((_, at) => at + 1 !== leading.id)!
@@ -133,7 +126,7 @@ describe("npm start", () => {
       yield* first.saysTimes(2, new RegExp(`^${name} +\\| serves clients`))
       assert.deepStrictEqual(yield* client.put("k", "again"), { revision: 2 })
       const back = Endpoint.parse(`127.0.0.1:${port + leading.id - 1}`)!
-      const found = yield* OperatedCluster.until(
+      const found = yield* answered(
         Effect.scoped(Effect.flatMap(RpcClientSocket.connect(back), (node) => node.get("k")))
       )
       assert.strictEqual(Buffer.from(found.value).toString(), "again")

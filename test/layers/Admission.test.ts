@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { keptPorts } from "../../scripts/cluster/KeptPort.ts"
 import { type ClusterId, type MemberId, NodeName } from "../../src/domain/Ids.ts"
 import * as AdmissionAnswer from "../../src/domain/peer/AdmissionAnswer.ts"
 import * as BootstrapList from "../../src/domain/peer/BootstrapList.ts"
@@ -21,7 +22,6 @@ import { Admission } from "../../src/services/Admission.ts"
 import { Telemetry } from "../../src/services/Telemetry.ts"
 import { until } from "../contracts/Transport.ts"
 import { incarnationOf } from "../support/PeerIdentities.ts"
-import { freePorts } from "../support/Ports.ts"
 
 const settings = NodeConfigLive.layer({
   peerBackoffMillis: { min: 1, max: 20 },
@@ -89,7 +89,7 @@ const live = (name: string, body: () => Effect.Effect<void, unknown, Scope.Scope
 describe("AdmissionBootstrap", () => {
   live("founds with everybody of the list, once all are there, in whatever order they come", () =>
     Effect.gen(function* () {
-      const list = listOf(yield* freePorts(3))
+      const list = listOf(yield* keptPorts(3))
       const three = yield* start(3, bootstrapping(3, list))
       yield* until(() => three.told.length > 0)
       expect(three.told[0]).toMatch(
@@ -116,7 +116,7 @@ describe("AdmissionBootstrap", () => {
 
   live("goes on with a founder that was killed before its founding, and with one after it", () =>
     Effect.gen(function* () {
-      const list = listOf(yield* freePorts(2))
+      const list = listOf(yield* keptPorts(2))
       const two = yield* start(2, bootstrapping(2, list))
       // Killed while it waits, and again when it has founded and told nobody.
       for (let life = 0; life < 2; life += 1) {
@@ -135,7 +135,7 @@ describe("AdmissionBootstrap", () => {
 
   live("tells a wiped node that its old directory is the member", () =>
     Effect.gen(function* () {
-      const list = listOf(yield* freePorts(2))
+      const list = listOf(yield* keptPorts(2))
       yield* listening(list[0]!.address.port, () => ({ _tag: "Refused", reason: "nameTaken" }))
       const two = yield* start(2, bootstrapping(2, list))
       const refusal = yield* Effect.flip(two.admitted)
@@ -147,7 +147,7 @@ describe("AdmissionBootstrap", () => {
 
   live("does not let a wiped founder found a second time: its cluster tells it", () =>
     Effect.gen(function* () {
-      const list = listOf(yield* freePorts(3))
+      const list = listOf(yield* keptPorts(3))
       yield* listening(list[2]!.address.port, () => ({ _tag: "Refused", reason: "nameTaken" }))
       const one = yield* start(1, bootstrapping(1, list))
       expect((yield* Effect.flip(one.admitted)).message).toMatch(/member remove/)
@@ -156,7 +156,7 @@ describe("AdmissionBootstrap", () => {
 
   live("tells both sides once of another list, and goes on waiting for the right one", () =>
     Effect.gen(function* () {
-      const ports = yield* freePorts(3)
+      const ports = yield* keptPorts(3)
       const list = listOf(ports)
       const one = yield* start(1, bootstrapping(1, list))
       const short = listOf(ports.slice(0, 2))
@@ -174,7 +174,7 @@ describe("AdmissionBootstrap", () => {
 
   live("tells two founders of each other, and neither founds", () =>
     Effect.gen(function* () {
-      const ports = yield* freePorts(2)
+      const ports = yield* keptPorts(2)
       const one = yield* start(1, bootstrapping(1, listOf(ports)))
       const two = yield* start(2, bootstrapping(2, listOf(ports.toReversed(), ["n2", "n1"])))
       const isTold = (told: ReadonlyArray<string>) =>
@@ -204,7 +204,7 @@ describe("AdmissionJoin", () => {
 
   live("asks the member it was given, and the leader, until it is admitted", () =>
     Effect.gen(function* () {
-      const [target, leader, own] = (yield* freePorts(3)) as [number, number, number]
+      const [target, leader, own] = (yield* keptPorts(3)) as [number, number, number]
       const four = yield* start(4, joining(target, own))
       yield* until(() => four.told.length > 0)
       expect(four.told[0]).toMatch(/ECONNREFUSED/)
@@ -231,7 +231,7 @@ describe("AdmissionJoin", () => {
 
   live("waits at a founder that has not founded yet, and is no part of the founding", () =>
     Effect.gen(function* () {
-      const ports = yield* freePorts(3)
+      const ports = yield* keptPorts(3)
       const list = listOf(ports.slice(0, 2))
       const one = yield* start(1, bootstrapping(1, list))
       const four = yield* start(4, joining(ports[0]!, ports[2]!))
@@ -244,7 +244,7 @@ describe("AdmissionJoin", () => {
 
   live("gives up when it is refused", () =>
     Effect.gen(function* () {
-      const [target, own] = (yield* freePorts(2)) as [number, number]
+      const [target, own] = (yield* keptPorts(2)) as [number, number]
       yield* listening(target, () => ({ _tag: "Refused", reason: "nameTaken" }))
       const four = yield* start(4, joining(target, own))
       expect(yield* Effect.flip(four.admitted)).toMatchObject({

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import { keptPorts } from "../../scripts/cluster/KeptPort.ts"
 import * as BootstrapList from "../../src/domain/peer/BootstrapList.ts"
 import * as AdmissionBootstrap from "../../src/layers/AdmissionBootstrap.ts"
 import * as CsprngNode from "../../src/layers/CsprngNode.ts"
@@ -19,7 +20,6 @@ import { Applier } from "../../src/services/Applier.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { until } from "../contracts/Transport.ts"
-import { freePorts } from "../support/Ports.ts"
 
 const settings = NodeConfigLive.layer({
   tickMillis: 20,
@@ -62,7 +62,7 @@ const bytes = (text: string) => new TextEncoder().encode(text)
 it.live("a member that was away for longer than the log reaches back gets a snapshot", () =>
   Effect.scoped(
     Effect.gen(function* () {
-      const ports = yield* freePorts(3)
+      const ports = yield* keptPorts(3)
       const text = ports.map((port, at) => `n${at + 1}=127.0.0.1:${port}`).join(",")
       const list = BootstrapList.parse(text)!
       const disks = list.map(() => new MemoryDisk())

@@ -15,10 +15,3 @@ export const heldAddress = Effect.acquireRelease(
     return typeof address === "object" ? `127.0.0.1:${address?.port}` : ""
   })
 )
-
-/** Ports of the loopback interface that were free a moment ago. */
-export const freePorts = (count: number) =>
-  Effect.gen(function* () {
-    const taken = yield* Effect.forEach(Array.from({ length: count }), () => heldAddress)
-    return taken.map((address) => Number(address.split(":")[1]))
-  }).pipe(Effect.scoped)

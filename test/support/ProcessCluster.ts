@@ -2,8 +2,8 @@
 import { join } from "node:path"
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { keptPorts } from "../../scripts/cluster/KeptPort.ts"
 import { serveArguments } from "../../scripts/demo/NodeProcess.ts"
-import { freePorts } from "./Ports.ts"
 import { json, sealog, serve, start, temporaryDirectory } from "./ProcessSealog.ts"
 
 export interface Place {
@@ -16,7 +16,7 @@ export interface Place {
 /** Where the nodes n1 … will be; nothing runs yet. */
 export const places = Effect.fnUntraced(function* (count: number) {
   const directory = yield* temporaryDirectory
-  const ports = yield* freePorts(2 * count)
+  const ports = yield* keptPorts(2 * count)
   return Array.from(
     { length: count },
     (_, at): Place => ({

@@ -3,23 +3,13 @@
  * and nodes that are to join. Waits on what the nodes answer, never on time alone.
  */
 import * as Effect from "effect/Effect"
+import { answered } from "../../scripts/cluster/Asking.ts"
 import * as NodeProcess from "../../scripts/demo/NodeProcess.ts"
 import type { NodeStatus } from "../../src/domain/api/AdminApi.ts"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as ProcessCluster from "./ProcessCluster.ts"
-
-/** Asks again and again, until there is an answer. Each question is one to a node. */
-export const until = <A, E, R>(
-  ask: Effect.Effect<A | undefined, E, R>
-): Effect.Effect<A, never, R> =>
-  Effect.gen(function* () {
-    for (;;) {
-      const answer = yield* Effect.option(ask)
-      if (answer._tag === "Some" && answer.value !== undefined) return answer.value
-    }
-  })
 
 const endpointOf = ({ listen }: ProcessCluster.Place): Endpoint.Endpoint => Endpoint.parse(listen)!
 
@@ -51,7 +41,7 @@ export const start = Effect.fnUntraced(function* (options: { readonly kekFile?: 
     /** Of the founders, in the order of their names. */
     endpoints: founders.map(endpointOf),
     /** The name that a majority of the nodes that run takes for the leader. */
-    leader: until(
+    leader: answered(
       Effect.gen(function* () {
         const places = [...nodes.keys()].map(placeOf)
         const statuses = yield* Effect.forEach(places, askStatus, { concurrency: "unbounded" })
