@@ -12,7 +12,6 @@ import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
 import * as Episode from "./nemesis/Episode.ts"
 import * as Plan from "./nemesis/Plan.ts"
 import { lies } from "./nemesis/Planted.ts"
@@ -74,9 +73,6 @@ Command.run(command, { version: "0.1.0" }).pipe(
   Effect.tapError((error) => say(`nemesis: ${error.message}`)),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain({
-    disableErrorReporting: true,
-    // Node was seen to spin for ever when it had let this program come to its end by itself
-    // (`Environment::CleanupHandles`, after 20 episodes).
-    teardown: (exit) => Runtime.defaultTeardown(exit, (code) => process.exit(code))
+    disableErrorReporting: true
   })
 )

@@ -212,8 +212,15 @@ export class ProxyConnection {
   }
 }
 
-/** Not a good-bye: the other side shall see that the connection broke. */
+/**
+ * Not a good-bye: the other side shall see that the connection broke.
+ *
+ * While its end is on the way a socket refuses to be reset (`EINVAL`), and Node then keeps its handle for
+ * good: the process spins when it comes to its end.
+ */
 function reset(socket: Socket): void {
+  const isEnding = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished
   if (socket.connecting) socket.destroy()
+  else if (isEnding) socket.once("finish", () => socket.resetAndDestroy())
   else socket.resetAndDestroy()
 }

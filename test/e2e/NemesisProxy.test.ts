@@ -60,6 +60,23 @@ describe("a link that passes", () => {
     })
   )
 
+  it.effect("lets go of a socket that is reset in the turn in which it ends", () =>
+    Effect.gen(function* () {
+      const { join, proxy } = yield* open()
+      const { client, server } = yield* join
+      proxy.set(Link.joined({ toTarget: Link.hold }))
+      client.socket.end()
+      yield* turns(20)
+      proxy.set(Link.joined())
+      proxy.set(Link.cut)
+      yield* until(() => client.isClosed && server.isEnded)
+      yield* turns(20)
+      server.send("is anybody there?")
+      yield* until(() => server.isClosed)
+      expect([client.code, server.code]).toContain("ECONNRESET")
+    })
+  )
+
   it.effect("resets a client whose target is not there", () =>
     Effect.gen(function* () {
       const gone = yield* Effect.scoped(Sockets.listening)
