@@ -3,10 +3,13 @@
  * revision the whole took.
  */
 import * as Effect from "effect/Effect"
+import type { Revision } from "../../src/domain/Ids.ts"
 import type { Client } from "../../src/layers/RpcClientSocket.ts"
 import type { TxnOptions } from "../../src/services/KvStore.ts"
 import type * as KvModel from "../../test/linearizability/KvModel.ts"
 import type { Answer, Part } from "./History.ts"
+
+export type PutIf = Extract<KvModel.Input, { readonly _tag: "PutIf" }>
 
 interface Failure {
   readonly _tag: string
@@ -91,17 +94,27 @@ export const putAll = (
     })
   )
 
-/** Puts the key if it is not there, else reads it. */
-export const create = (writing: Pick<Writing, "txn">, key: string, value: string) => {
+/** Puts the key if it is not there (revision 0), or as it was read at that revision; else reads it. */
+export const putIf = (writing: Pick<Writing, "txn">, input: Omit<PutIf, "_tag">) => {
+  const { revision } = input
+  const key = bytesOf(input.key)
   const txn: TxnOptions = {
-    compares: [{ _tag: "Exists", key: bytesOf(key), exists: false }],
-    onSuccess: [putOf({ key, value })],
-    onFailure: [getOf(key)]
+    compares: [
+      revision === 0
+        ? { _tag: "Exists", key, exists: false }
+        : { _tag: "Revision", key, operator: "equal", revision: revision as Revision }
+    ],
+    onSuccess: [putOf(input)],
+    onFailure: [getOf(input.key)]
   }
   return Effect.map(writing.txn(txn), (done): Answer => {
-    if (!done.succeeded) return { parts: [foundIn(done, key)], seen: done.revision }
-    const parts = [found(key, undefined), written(key, value, done.revision)]
-    return { parts, taken: done.revision }
+    const asked: PutIf = { ...input, _tag: "PutIf" }
+    if (done.succeeded) {
+      const output: KvModel.Output = { _tag: "Written", revision: done.revision }
+      return { parts: [{ input: asked, output }], taken: done.revision }
+    }
+    const { output } = foundIn(done, input.key)
+    return { parts: [{ input: asked, output }], seen: done.revision }
   })
 }
 

@@ -74,7 +74,8 @@ export const run = Effect.fnUntraced(function* (id: number, options: Options) {
       return recorder.run(asked([{ _tag: "Delete", key }]), Calls.remove(writer, key))
     }
     if (choice < 86) {
-      return recorder.run(asked(puts({ key, value })), Calls.create(writer, key, value))
+      const create: Calls.PutIf = { _tag: "PutIf", key, value, revision: 0 }
+      return recorder.run(asked([create]), Calls.putIf(writer, create))
     }
     if (choice < 92 || !isInSession) {
       const other = keys[(keys.indexOf(key) + 1 + numbers.below(keys.length - 1)) % keys.length]!

@@ -11,8 +11,8 @@ import type * as KvModel from "../../test/linearizability/KvModel.ts"
 import type { Answer, Call, End } from "./History.ts"
 import * as Planted from "./Planted.ts"
 
-/** After these the write was not applied and never will be (`src/domain/engine/Errors.ts`). */
-const definite = new Set([
+/** After these a write was not applied and never will be (`src/domain/engine/Errors.ts`). */
+export const definite: ReadonlySet<string> = new Set([
   "EndpointUnreachable",
   "NotLeader",
   "LeaderNotReady",
@@ -41,9 +41,12 @@ export class Recorder {
   /** Answered so far. */
   answered = 0
   private readonly planted: Planted.Lie
+  private readonly now: () => number
 
-  constructor(planted?: Planted.PlantedLie) {
+  /** `now`: the clock that all of its clients share, in milliseconds. */
+  constructor(planted?: Planted.PlantedLie, now = () => performance.now()) {
     this.planted = Planted.lie(planted)
+    this.now = now
   }
 
   /** Runs the call and notes how it ended; `undefined` if there was no answer. */
@@ -52,7 +55,7 @@ export class Recorder {
     call: Effect.Effect<Answer, E>
   ): Effect.Effect<{ readonly answer: Answer | undefined; readonly isUnknown: boolean }> {
     return Effect.gen({ self: this }, function* () {
-      const invokedAt = performance.now()
+      const invokedAt = this.now()
       // Of who is interrupted nobody hears any more: until then the outcome is open.
       const at = this.calls.length
       this.calls.push({ ...asked, invokedAt, end: { _tag: "Unknown", reason: "in flight" } })
@@ -60,7 +63,7 @@ export class Recorder {
       const end: End = Exit.isSuccess(exit)
         ? {
             _tag: "Answered",
-            at: performance.now(),
+            at: this.now(),
             answer: this.planted.told(asked, exit.value, this.calls)
           }
         : this.failed(asked, exit.cause)

@@ -1,6 +1,6 @@
 /**
- * One key of Sealog's store: put, delete, get, with the revisions that answers bring, if they do
- * (SPEC §7).
+ * One key of Sealog's store: put, put if, delete, get, with the revisions that answers bring, if they
+ * do (SPEC §7).
  *
  * A revision counts the changes of the whole store, so those of one key go up and may leave some
  * out. A change whose answer is not known has taken a revision as well; which one, the first get that
@@ -12,6 +12,13 @@ import { impossible, type Model, unknownOutcome } from "./Model.ts"
 export type Input =
   | { readonly _tag: "Get"; readonly key: string }
   | { readonly _tag: "Put"; readonly key: string; readonly value: string }
+  /** If the key has this revision, else a get; 0: if it is not there. */
+  | {
+      readonly _tag: "PutIf"
+      readonly key: string
+      readonly value: string
+      readonly revision: number
+    }
   | { readonly _tag: "Delete"; readonly key: string }
 
 export type Output =
@@ -41,6 +48,8 @@ function step(state: State, input: Input, output: Output | typeof unknownOutcome
       if (output === unknownOutcome) return changed(state, input.value, undefined)
       if (output._tag !== "Written") return impossible
       return changed(state, input.value, output.revision)
+    case "PutIf":
+      return output === unknownOutcome ? mayReplace(state, input) : replace(state, input, output)
     case "Delete":
       if (output === unknownOutcome) {
         return state.value === undefined ? state : changed(state, undefined, undefined)
@@ -58,6 +67,33 @@ function get(state: State, output: Output) {
   if (revision < state.revisionMin) return impossible
   return { value: state.value, revisionMin: revision, isExact: true }
 }
+
+type PutIf = Extract<Input, { readonly _tag: "PutIf" }>
+
+/** Unknown: if the condition cannot hold, it has changed nothing; if it may not, it is left out. */
+function mayReplace(state: State, { revision, value }: PutIf) {
+  return mayHave(state, revision) ? changed(having(state, revision), value, undefined) : state
+}
+
+function replace(state: State, { revision, value }: PutIf, output: Output) {
+  if (output._tag === "Written") {
+    if (!mayHave(state, revision)) return impossible
+    return changed(having(state, revision), value, output.revision)
+  }
+  const seen = get(state, output)
+  if (seen === impossible) return impossible
+  const holds =
+    revision === 0 ? seen.value === undefined : seen.isExact && seen.revisionMin === revision
+  return holds ? impossible : seen
+}
+
+function mayHave({ isExact, revisionMin, value }: State, revision: number): boolean {
+  if (revision === 0 || value === undefined) return revision === 0 && value === undefined
+  return isExact ? revisionMin === revision : revisionMin <= revision
+}
+
+const having = (state: State, revision: number): State =>
+  revision === 0 ? state : { ...state, revisionMin: revision }
 
 function remove(state: State, output: Output) {
   if (output._tag !== "Deleted" || output.deleted !== (state.value !== undefined)) {
@@ -83,7 +119,8 @@ function changed(
 export const model: Model<State, Input, Output> = {
   initial: { value: undefined, revisionMin: 0, isExact: false },
   step,
-  isRead: (input, output) => input._tag === "Get" || (output._tag === "Deleted" && !output.deleted),
+  isRead: (_input, output) =>
+    output._tag === "Deleted" ? !output.deleted : output._tag !== "Written",
   isOverwrite: ({ _tag }, output) =>
     _tag === "Put" || (_tag === "Delete" && output === unknownOutcome),
   keyOf: ({ value }) => (value === undefined ? "" : `=${value}`),
@@ -91,8 +128,11 @@ export const model: Model<State, Input, Output> = {
     state.isExact
       ? other.isExact && state.revisionMin === other.revisionMin
       : state.revisionMin <= other.revisionMin,
-  describeInput: (input) =>
-    input._tag === "Put" ? `put ${JSON.stringify(input.value)}` : input._tag.toLowerCase(),
+  describeInput: (input) => {
+    if (input._tag === "Get" || input._tag === "Delete") return input._tag.toLowerCase()
+    const put = `put ${JSON.stringify(input.value)}`
+    return input._tag === "Put" ? put : `${put} if at revision ${input.revision}`
+  },
   describeOutput: (output) => {
     if (output._tag === "NotFound") return "not found"
     const at = output.revision === undefined ? "" : ` at revision ${output.revision}`
@@ -117,8 +157,10 @@ export function likenessIn(
       returned?.output._tag === "Found" ? [`${returned.output.value} of ${input.key}`] : []
     )
   )
-  return ({ input }) =>
-    input._tag === "Put" && !found.has(`${input.value} of ${input.key}`)
-      ? "a put of what nobody found"
-      : model.describeInput(input)
+  return ({ input }) => {
+    if (input._tag === "Get" || input._tag === "Delete") return model.describeInput(input)
+    if (found.has(`${input.value} of ${input.key}`)) return model.describeInput(input)
+    const condition = input._tag === "Put" ? "" : ` if at revision ${input.revision}`
+    return `a put of what nobody found${condition}`
+  }
 }

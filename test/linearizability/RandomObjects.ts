@@ -75,6 +75,7 @@ export const kv = (keys: ReadonlyArray<string>): RandomObject<KvModel.Input, KvM
       () => ({ _tag: "Get", key }),
       () => ({ _tag: "Get", key }),
       () => ({ _tag: "Put", key, value: "ab"[numbers.below(2)]! }),
+      () => ({ _tag: "PutIf", key, value: "ab"[numbers.below(2)]!, revision: numbers.below(4) }),
       () => ({ _tag: "Delete", key })
     ])
   },
@@ -86,11 +87,12 @@ export const kv = (keys: ReadonlyArray<string>): RandomObject<KvModel.Input, KvM
       answers += 1
       const told = (value: number) => (answers % 4 === 0 ? undefined : value)
       const found = store.get(input.key)
-      if (input._tag === "Get") {
+      const isMet = input._tag === "PutIf" && input.revision === (found?.revision ?? 0)
+      if (input._tag === "Get" || (input._tag === "PutIf" && !isMet)) {
         if (found === undefined) return { _tag: "NotFound" }
         return { _tag: "Found", value: found.value, revision: told(found.revision) }
       }
-      if (input._tag === "Put") {
+      if (input._tag !== "Delete") {
         revision += 1
         store.set(input.key, { value: input.value, revision })
         return { _tag: "Written", revision: told(revision) }
@@ -102,7 +104,8 @@ export const kv = (keys: ReadonlyArray<string>): RandomObject<KvModel.Input, KvM
   },
   lie: (numbers, input) => {
     const revision = one(numbers, [() => undefined, () => numbers.below(5)])
-    if (input._tag === "Put") return { _tag: "Written", revision }
+    const isWritten = input._tag === "PutIf" && numbers.below(2) === 0
+    if (input._tag === "Put" || isWritten) return { _tag: "Written", revision }
     if (input._tag === "Delete") {
       return { _tag: "Deleted", deleted: numbers.below(2) === 0, revision }
     }
