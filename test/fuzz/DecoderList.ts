@@ -3,6 +3,7 @@
  * here is in `DecoderList.test.ts`.
  */
 import type { Decoder } from "./Decoder.ts"
+import * as CapabilityDecoders from "./decoders/CapabilityDecoders.ts"
 import * as FileDecoders from "./decoders/FileDecoders.ts"
 import * as KvDecoders from "./decoders/KvDecoders.ts"
 import * as LogDecoders from "./decoders/LogDecoders.ts"
@@ -12,6 +13,7 @@ import * as StateDecoders from "./decoders/StateDecoders.ts"
 export const decoders: ReadonlyArray<Decoder> = [
   ...LogDecoders.decoders,
   ...PeerDecoders.decoders,
+  ...CapabilityDecoders.decoders,
   ...StateDecoders.decoders,
   ...KvDecoders.decoders,
   ...FileDecoders.decoders
