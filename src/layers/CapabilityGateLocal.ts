@@ -1,9 +1,10 @@
 /**
- * The capability gate of a group with one voter: this node's own answer (SPEC §14). The gate that
- * asks every member comes with the cluster.
+ * The capability gate of a group in one process: this node's own answer (SPEC §14). Members that have
+ * peers are asked by `CapabilityGatePeers`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { CapabilityReason } from "../domain/capability/Reason.ts"
 import { CapabilityCheckFailed } from "../domain/encryption/Errors.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate } from "../services/CapabilityGate.ts"
@@ -15,19 +16,20 @@ const make = Effect.gen(function* () {
   const keystore = yield* Keystore
   const { nodeName } = yield* Opening
 
-  const reasonOf = (): string | undefined => {
-    if (!keystore.hasKek) return "no KEK: start the node with --kek-file"
+  const reasonOf = (): CapabilityReason | undefined => {
+    if (!keystore.hasKek) return { _tag: "EncryptionOff" }
     const { raft, storage } = applier.sidecar.active
-    const isMissing = [raft, storage].some((id) => id !== 0 && keystore.get(id) === undefined)
-    return isMissing ? "it does not hold an active DEK" : undefined
+    const keyIds = [raft, storage].filter((id) => id !== 0 && keystore.get(id) === undefined)
+    return keyIds.length > 0 ? { _tag: "KeyNotHeld", keyIds } : undefined
   }
   return CapabilityGate.of({
-    check: Effect.suspend(() => {
-      const reason = reasonOf()
-      return reason === undefined
-        ? Effect.void
-        : Effect.fail(new CapabilityCheckFailed({ nodes: [{ node: nodeName, reason }] }))
-    })
+    check: () =>
+      Effect.suspend(() => {
+        const reason = reasonOf()
+        return reason === undefined
+          ? Effect.void
+          : Effect.fail(new CapabilityCheckFailed({ nodes: [{ nodeName, reason }] }))
+      })
   })
 })
 

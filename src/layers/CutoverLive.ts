@@ -151,7 +151,7 @@ const makePreflight = Effect.fnUntraced(function* (facts: () => Preflight.Facts)
   return Effect.gen(function* () {
     const decision = yield* accepted(Preflight.decide(facts()))
     if (decision._tag === "Ready") {
-      yield* gate.check
+      yield* gate.check()
       yield* registered
     }
     return decision

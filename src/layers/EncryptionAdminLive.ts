@@ -41,7 +41,7 @@ const make = Effect.gen(function* () {
   const enableStorageEnvelope = Effect.gen(function* () {
     const before = applier.sidecar.storageEnvelopeIndex
     if (before !== 0) return { index: before, wasAlreadyActive: true }
-    yield* gate.check
+    yield* gate.check()
     if (applier.sidecar.keys.length === 0) yield* bootstrap
     const outcome = yield* propose
     const index = applier.sidecar.storageEnvelopeIndex

@@ -7,10 +7,11 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import type { AskedKey } from "../domain/capability/Challenge.ts"
+import * as Proof from "../domain/capability/Proof.ts"
 import { DataKey, type KeyEncryptionKey, keyBytes } from "../domain/encryption/DataKey.ts"
 import { KekMismatch, KekUnavailable } from "../domain/encryption/Errors.ts"
 import * as Nonce from "../domain/encryption/Nonce.ts"
-import type { WrappedKey } from "../domain/encryption/SidecarState.ts"
 import * as WrappedDek from "../domain/encryption/WrappedDek.ts"
 import type { KeyId } from "../domain/Ids.ts"
 import { Csprng } from "../services/Csprng.ts"
@@ -25,6 +26,14 @@ const make = Effect.gen(function* () {
   yield* Effect.addFinalizer(() => Effect.sync(() => keys.clear()))
   const noKek = new KekUnavailable({ source: provider.source, reason: "notConfigured" })
 
+  /** Held, or unwrapped for this once. */
+  const usable = (asked: ReadonlyArray<AskedKey>): ReadonlyArray<DataKey> =>
+    asked.flatMap((row) => {
+      const held = keys.get(row.id)
+      if (held !== undefined) return held.purpose === row.purpose ? [held] : []
+      return kek === undefined ? [] : unwrapAll(kek, [row]).unwrapped
+    })
+
   return Keystore.of({
     hasKek: kek !== undefined,
     get: (keyId) => keys.get(keyId),
@@ -35,6 +44,20 @@ const make = Effect.gen(function* () {
         if (mismatched.length > 0) return Effect.fail(new KekMismatch({ keyIds: mismatched }))
         for (const key of unwrapped) keys.set(key.id, key)
         return Effect.void
+      }),
+    prove: (subject, asked) =>
+      Effect.sync(() =>
+        usable(asked).map((key) => ({ keyId: key.id, proof: Proof.prove(key, subject) }))
+      ),
+    proven: (subject, asked, proofs) =>
+      Effect.sync(() => {
+        const isRight = (key: DataKey) =>
+          proofs.some(({ keyId, proof }) => keyId === key.id && Proof.isProof(key, subject, proof))
+        return new Set(
+          usable(asked)
+            .filter(isRight)
+            .map(({ id }) => id)
+        )
       }),
     draw: ({ clusterId, purpose, taken }) =>
       Effect.suspend(() => {
@@ -47,7 +70,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-function unwrapAll(kek: KeyEncryptionKey, rows: ReadonlyArray<WrappedKey>) {
+function unwrapAll(kek: KeyEncryptionKey, rows: ReadonlyArray<AskedKey>) {
   const mismatched: Array<KeyId> = []
   const unwrapped: Array<DataKey> = []
   for (const identity of rows) {

@@ -20,6 +20,8 @@ import type { Transport } from "../services/Transport.ts"
 import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as ApplierLive from "./ApplierLive.ts"
 import * as CapabilityGateLocal from "./CapabilityGateLocal.ts"
+import * as CapabilityGatePeers from "./CapabilityGatePeers.ts"
+import * as CapabilityLive from "./CapabilityLive.ts"
 import * as ClusterAdminLive from "./ClusterAdminLive.ts"
 import * as CoordinatorLive from "./CoordinatorLive.ts"
 import * as CsprngNode from "./CsprngNode.ts"
@@ -76,6 +78,9 @@ const replication = Layer.mergeAll(
   Layer.provideMerge(NodeStatusLive.layer),
   Layer.provideMerge(RaftEngineLive.layer)
 )
+
+/** The gate of a node whose members have peer addresses, and its own answer to that of others. */
+const peerGate = Layer.provideMerge(CapabilityGatePeers.layer, CapabilityLive.layer)
 
 /** The state as it was applied; its guards pass before the transport opens a port. */
 const state = LogCompactionLive.layer({ groupId }).pipe(
@@ -180,6 +185,7 @@ export const layerPeer = <E>(
   Layer.mergeAll(KvStoreLive.layer, PeerAddressUpdate.layer).pipe(
     Layer.provideMerge(replication),
     Layer.provideMerge(transport(options)),
+    Layer.provideMerge(peerGate),
     Layer.provideMerge(state),
     Layer.provideMerge(opened(options).pipe(Layer.provide(options.admission))),
     Layer.provideMerge(telemetry(options)),

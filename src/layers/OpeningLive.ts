@@ -55,6 +55,8 @@ const make = Effect.fnUntraced(function* (options: { readonly nodeName: NodeName
   yield* local.write(opened)
   const admitted = opened.admitted ?? (yield* admit(opened))
   const { change, current } = makeRecord(local, { ...opened, admitted })
+  const openingId = hex128(csprng.bytes(16)) as OpeningId
+  const epochs = makeEpochs(change)
   return Context.make(
     Opening,
     Opening.of({
@@ -62,9 +64,13 @@ const make = Effect.fnUntraced(function* (options: { readonly nodeName: NodeName
       ...admitted,
       incarnation: opened.incarnation,
       groupId: opened.groupId,
-      openingId: hex128(csprng.bytes(16)) as OpeningId,
+      openingId,
       bootCount: opened.bootCount,
-      ...makeEpochs(change)
+      ...epochs,
+      newestEpoch: (keyId) => ({
+        epoch: current().epochs.get(keyId) ?? 0,
+        takenBy: epochs.currentEpoch(keyId) === undefined ? undefined : openingId
+      })
     })
   ).pipe(Context.add(PeerOpenings, PeerOpenings.of(makePeerOpenings(change, current))))
 })

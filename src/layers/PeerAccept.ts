@@ -5,7 +5,10 @@
  * and hung up on; anybody else is hung up on. Proof: `test/layers/TransportSocket.test.ts`.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as CapabilityAnswer from "../domain/capability/CapabilityAnswer.ts"
+import * as Challenge from "../domain/capability/Challenge.ts"
 import type { MemberId } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import * as AdmissionAnswer from "../domain/peer/AdmissionAnswer.ts"
@@ -14,6 +17,7 @@ import type { Frame } from "../domain/peer/Frame.ts"
 import * as Handshake from "../domain/peer/Handshake.ts"
 import * as Introduction from "../domain/peer/Introduction.ts"
 import * as PeerMessages from "../domain/peer/PeerMessages.ts"
+import { Capability } from "../services/Capability.ts"
 import { Introductions } from "../services/Introductions.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import type { PeerIdentity } from "./PeerIdentity.ts"
@@ -24,6 +28,7 @@ import * as PeerTransfer from "./PeerTransfer.ts"
 export const make = Effect.fnUntraced(function* (table: PeerTable, identity: PeerIdentity) {
   const { peerConnectTimeoutMillis, peerStallMillis, snapshotTransfersMax } = yield* NodeConfig
   const introductions = yield* Introductions
+  const capability = yield* Effect.serviceOption(Capability)
   const slots = new PeerTransfer.TransferSlots(snapshotTransfersMax)
 
   const heard = Effect.fnUntraced(function* (socket: PeerSocket, node: Handshake.Node) {
@@ -60,6 +65,14 @@ export const make = Effect.fnUntraced(function* (table: PeerTable, identity: Pee
     const { node } = greeting.success
     return type === "hello" ? heard(socket, node) : transferred(socket, node.memberId)
   })
+  /** Whoever asks learns no more than whether this node has the keys that the asker has. */
+  const challenged = Effect.fnUntraced(function* (socket: PeerSocket, body: Buffer) {
+    const challenge = Challenge.decode(body)
+    if (Option.isNone(capability) || Result.isFailure(challenge)) return undefined
+    const answer = yield* capability.value.answer(challenge.success)
+    socket.endWith("capability", CapabilityAnswer.encode(answer))
+    return Effect.asVoid(Effect.timeoutOption(socket.closed, peerConnectTimeoutMillis))
+  })
   const answered = (socket: PeerSocket, frame: Frame) => {
     switch (frame.type) {
       case "hello":
@@ -70,6 +83,8 @@ export const make = Effect.fnUntraced(function* (table: PeerTable, identity: Pee
         if (answer !== undefined) socket.endWith("admission", AdmissionAnswer.encode(answer))
         return Effect.succeed(answer === undefined ? undefined : socket.closed)
       }
+      case "challenge":
+        return challenged(socket, frame.body)
       default:
         return Effect.succeed(undefined)
     }

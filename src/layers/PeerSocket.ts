@@ -10,6 +10,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import * as Challenge from "../domain/capability/Challenge.ts"
 import * as Limits from "../domain/Limits.ts"
 import * as Frame from "../domain/peer/Frame.ts"
 import * as Handshake from "../domain/peer/Handshake.ts"
@@ -27,7 +28,7 @@ export class PeerSocket {
   bytesSent = 0
   private readonly socket: Socket
   private readonly reader = new Frame.FrameReader({
-    bytesMax: Math.max(Handshake.bytesMax, Introduction.bytesMax) + 1
+    bytesMax: Math.max(Handshake.bytesMax, Introduction.bytesMax, Challenge.bytesMax) + 1
   })
   private readonly ended = Deferred.makeUnsafe<void>()
 

@@ -4,9 +4,15 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { AskedKey } from "../domain/capability/Challenge.ts"
 import type { CapabilityCheckFailed } from "../domain/encryption/Errors.ts"
 
 export class CapabilityGate extends Context.Service<
   CapabilityGate,
-  { readonly check: Effect.Effect<void, CapabilityCheckFailed> }
+  {
+    /** `candidates`: the DEKs that a bootstrap is about to propose, instead of the active ones. */
+    readonly check: (
+      candidates?: ReadonlyArray<AskedKey>
+    ) => Effect.Effect<void, CapabilityCheckFailed>
+  }
 >()("sealog/CapabilityGate") {}

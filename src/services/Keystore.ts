@@ -6,6 +6,9 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { KeyProof } from "../domain/capability/CapabilityAnswer.ts"
+import type { AskedKey } from "../domain/capability/Challenge.ts"
+import type { Subject } from "../domain/capability/Proof.ts"
 import type { DataKey, KeyPurpose } from "../domain/encryption/DataKey.ts"
 import type { KekMismatch, KekUnavailable } from "../domain/encryption/Errors.ts"
 import type { WrappedKey } from "../domain/encryption/SidecarState.ts"
@@ -29,6 +32,20 @@ export class Keystore extends Context.Service<
     readonly unwrap: (
       keys: ReadonlyArray<WrappedKey>
     ) => Effect.Effect<void, KekMismatch | KekUnavailable>
+    /**
+     * A proof for each of these keys that this node can use: the one it holds under that id and
+     * purpose, or else the one that unwraps under its KEK, which is not kept (SPEC §14).
+     */
+    readonly prove: (
+      subject: Subject,
+      keys: ReadonlyArray<AskedKey>
+    ) => Effect.Effect<ReadonlyArray<KeyProof>>
+    /** The keys whose proofs are right, as this node computes them. */
+    readonly proven: (
+      subject: Subject,
+      keys: ReadonlyArray<AskedKey>,
+      proofs: ReadonlyArray<KeyProof>
+    ) => Effect.Effect<ReadonlySet<KeyId>>
     /**
      * Draws a DEK and a key id that is not among `taken`, and wraps the DEK. The DEK itself is
      * forgotten: it comes back through the log, as it does on every replica.

@@ -17,6 +17,8 @@ export interface NodeSettings {
   readonly cutoverTimeoutMillis: number
   /** How long start-up of sealing (the registration) may take before the cutover gives up. */
   readonly registrationTimeoutMillis: number
+  /** How long the capability gate waits for the answer of a member: one election time-out. */
+  readonly capabilityTimeoutMillis: number
   /** Inputs waiting for the driver; more are refused. */
   readonly inboxCountMax: number
   /** Bytes of peers' messages waiting for the driver; more are dropped. */

@@ -38,5 +38,10 @@ export class Opening extends Context.Service<
     ) => Effect.Effect<LocalEpoch, LocalEpochExhausted | LogWriteFailure>
     /** What `epochFor` has returned for this key in this opening. */
     readonly currentEpoch: (keyId: KeyId) => LocalEpoch | undefined
+    /** The newest epoch that any opening has had for this key, 0 if none, and this one if it took it. */
+    readonly newestEpoch: (keyId: KeyId) => {
+      readonly epoch: number
+      readonly takenBy: OpeningId | undefined
+    }
   }
 >()("sealog/Opening") {}

@@ -73,7 +73,7 @@ const makeHeld = () => {
       Layer.mergeAll(
         engine.layer,
         Layer.mock(Applier, applier),
-        Layer.succeed(CapabilityGate, { check: Effect.void }),
+        Layer.succeed(CapabilityGate, { check: () => Effect.void }),
         Layer.provideMerge(space, NodeConfigLive.layer()),
         QuiescenceBarrierLive.layer,
         WrapFlagLive.layer,

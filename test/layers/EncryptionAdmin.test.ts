@@ -96,7 +96,7 @@ describe("enableStorageEnvelope (SPEC §4)", () => {
       yield* ready
       const before = yield* entriesOf
       const error = yield* Effect.flip(enableStorage)
-      expect(error).toMatchObject({ _tag: "CapabilityCheckFailed", nodes: [{ node: "n1" }] })
+      expect(error).toMatchObject({ _tag: "CapabilityCheckFailed", nodes: [{ nodeName: "n1" }] })
       expect(error.message).toContain("--kek-file")
       expect(yield* entriesOf).toEqual(before)
       expect(yield* status).toMatchObject({ phase: 0, hasKek: false, keys: [] })

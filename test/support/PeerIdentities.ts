@@ -29,6 +29,7 @@ export const openingOf = (
   bootCount: 1,
   epochFor: () => Effect.succeed(1 as LocalEpoch),
   currentEpoch: () => undefined,
+  newestEpoch: () => ({ epoch: 0, takenBy: undefined }),
   ...changed
 })
 

@@ -71,7 +71,7 @@ export const stagedNode = ({ disk, holds, seed = 1, settings }: StagedNodeOption
   const gate = Layer.effect(
     CapabilityGate,
     Effect.map(CapabilityGate, ({ check }) => ({
-      check: Effect.andThen(holds.capability.pass, check)
+      check: (keys) => Effect.andThen(holds.capability.pass, check(keys))
     }))
   )
   // The cutover that the node has already is another one, and nobody asks it.

@@ -4,6 +4,8 @@
  * All of it crosses RPC, so fields are numbers, names and literals; no key bytes, no user bytes.
  */
 import * as Schema from "effect/Schema"
+import { CapabilityReason, sentenceOf } from "../capability/Reason.ts"
+import { NodeName } from "../Ids.ts"
 
 /**
  * Why something sealed does not open (SPEC §5).
@@ -253,10 +255,12 @@ export class WriterIdsExhausted extends Schema.TaggedError<WriterIdsExhausted>()
 /** Some node cannot take part, or did not answer in time; nothing was proposed. */
 export class CapabilityCheckFailed extends Schema.TaggedError<CapabilityCheckFailed>()(
   "CapabilityCheckFailed",
-  { nodes: Schema.Array(Schema.Struct({ node: Schema.String, reason: Schema.String })) }
+  { nodes: Schema.Array(Schema.Struct({ nodeName: NodeName, reason: CapabilityReason })) }
 ) {
   override get message() {
-    const each = this.nodes.map(({ node, reason }) => `${node}: ${reason}`).join("; ")
+    const each = this.nodes
+      .map(({ nodeName, reason }) => `${nodeName}: ${sentenceOf(reason)}`)
+      .join("; ")
     return `not every node can take part, nothing was proposed (${each}); mend these nodes and try again`
   }
 }

@@ -16,7 +16,7 @@ import * as Limits from "../Limits.ts"
  * `introduction` of a node that wants to become a member, `transfer` of a snapshot, which is as much a
  * greeting as a hello. The first answer is `welcome`, `admission` or `refusal`. On a connection for a
  * snapshot `messages` with its one message follows, then `chunk`s, then `end`; the receiver says `alive`
- * from time to time and the `outcome` at last.
+ * from time to time and the `outcome` at last. A leader's `challenge` is answered with a `capability`.
  */
 export const types = {
   hello: 1,
@@ -29,7 +29,9 @@ export const types = {
   chunk: 8,
   end: 9,
   alive: 10,
-  outcome: 11
+  outcome: 11,
+  challenge: 12,
+  capability: 13
 } as const
 export type FrameType = keyof typeof types
 

@@ -39,7 +39,9 @@ const samples = [
   new Encryption.LocalEpochRollback({ keyId: 1, writerId: 2, epoch: 3, lastEpoch: 4 }),
   new Encryption.LocalEpochOutOfRange({ epoch: 65536.5 }),
   new Encryption.WriterIdsExhausted({}),
-  new Encryption.CapabilityCheckFailed({ nodes: [{ node: "n1", reason: "no KEK" }] }),
+  new Encryption.CapabilityCheckFailed({
+    nodes: [{ nodeName: "n1" as never, reason: { _tag: "EncryptionOff" } }]
+  }),
   new Encryption.EnvelopeCutoverDivergence({
     snapshotIndex: 9,
     snapshotCutover: 0,

@@ -1,0 +1,119 @@
+/**
+ * The capability gate of a cluster: every voter and learner is asked at its peer address, at once, and
+ * this node in the same way (SPEC §14).
+ *
+ * What must never happen: a member left out, an answer of old taken for a new one, a wait without a
+ * bound. Proof: `test/e2e/CapabilityGate.test.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { CapabilityAnswer } from "../domain/capability/CapabilityAnswer.ts"
+import type { Challenge } from "../domain/capability/Challenge.ts"
+import * as Challenges from "../domain/capability/Challenge.ts"
+import type { UnreachableDetail } from "../domain/capability/Reason.ts"
+import * as Verdict from "../domain/capability/Verdict.ts"
+import { CapabilityCheckFailed } from "../domain/encryption/Errors.ts"
+import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
+import type { Member } from "../domain/members/Member.ts"
+import { Applier } from "../services/Applier.ts"
+import { Capability } from "../services/Capability.ts"
+import { CapabilityGate } from "../services/CapabilityGate.ts"
+import { Csprng } from "../services/Csprng.ts"
+import { Keystore } from "../services/Keystore.ts"
+import { NodeConfig } from "../services/NodeConfig.ts"
+import { Opening } from "../services/Opening.ts"
+import * as CapabilityDial from "./CapabilityDial.ts"
+
+/** Members asked at a time. */
+const askedMax = 64
+
+const make = Effect.gen(function* () {
+  const applier = yield* Applier
+  const csprng = yield* Csprng
+  const { clusterId } = yield* Opening
+  const ask = yield* makeAsk
+  const judge = yield* makeJudge
+  const keystore = yield* Keystore
+  /** Before there is a DEK: one that is used for nothing else shows whether all have one KEK. */
+  const drawn = Effect.suspend(() =>
+    Effect.map(
+      keystore.draw({ purpose: "storage", clusterId, taken: new Set() }),
+      ({ keyId, wrapped }): Challenge["keys"] => [
+        { id: keyId, purpose: "storage", clusterId, wrapped }
+      ]
+    )
+  ).pipe(
+    // A node without a KEK answers so itself.
+    Effect.catch(() => Effect.succeed<Challenge["keys"]>([]))
+  )
+  return CapabilityGate.of({
+    check: Effect.fnUntraced(function* (candidates) {
+      const { active, keys } = applier.sidecar
+      const isActive = (id: number) => id === active.storage || id === active.raft
+      const challenge: Challenge = {
+        requestId: csprng.bytes(8).readBigUInt64BE(),
+        nonce: csprng.bytes(Challenges.nonceBytes),
+        clusterId,
+        keys:
+          candidates ?? (keys.length === 0 ? yield* drawn : keys.filter(({ id }) => isActive(id)))
+      }
+      const reports = yield* Effect.forEach(
+        applier.members.byId.values(),
+        (member) =>
+          Effect.matchEffect(ask(member, challenge), {
+            onFailure: (detail) => Effect.succeed(Verdict.unreachable(member, detail)),
+            onSuccess: (answer) => judge(member, challenge, answer)
+          }),
+        { concurrency: askedMax }
+      )
+      const nodes = Verdict.refused(reports)
+      if (nodes.length > 0) return yield* new CapabilityCheckFailed({ nodes })
+    })
+  })
+})
+
+/** This node answers for itself; any other one at its address, in time. */
+const makeAsk = Effect.gen(function* () {
+  const capability = yield* Capability
+  const { capabilityTimeoutMillis } = yield* NodeConfig
+  const { memberId: self } = yield* Opening
+  return (
+    { address, id }: Member,
+    challenge: Challenge
+  ): Effect.Effect<CapabilityAnswer, UnreachableDetail> => {
+    if (id === self) return capability.answer(challenge)
+    if (address === undefined) return Effect.fail("noAddress")
+    return Effect.timeoutOrElse(CapabilityDial.ask(address, challenge), {
+      duration: capabilityTimeoutMillis,
+      orElse: () => Effect.fail("silent" as const)
+    })
+  }
+})
+
+const makeJudge = Effect.gen(function* () {
+  const applier = yield* Applier
+  const keystore = yield* Keystore
+  const { clusterId } = yield* Opening
+  return Effect.fnUntraced(function* (
+    member: Member,
+    challenge: Challenge,
+    answer: CapabilityAnswer
+  ) {
+    const { id, incarnation, nodeName } = member
+    const { keys, nonce } = challenge
+    const subject = { nonce, clusterId, nodeName, incarnation }
+    const proven = yield* keystore.proven(subject, keys, answer.proofs)
+    const raft = keys.find(({ purpose }) => purpose === "raft")
+    const { registry } = applier
+    const writerId = WriterRegistry.writerIdOf(registry, member)
+    const row = raft && writerId && WriterRegistry.rowOf(registry, { keyId: raft.id, writerId })
+    const asked = { nodeName, incarnation, member: { clusterId, id } }
+    return Verdict.judge(asked, answer, { keyIds: keys.map((key) => key.id), proven, row })
+  })
+})
+
+export const layer: Layer.Layer<
+  CapabilityGate,
+  never,
+  Applier | Capability | Csprng | Keystore | NodeConfig | Opening
+> = Layer.effect(CapabilityGate, make)
