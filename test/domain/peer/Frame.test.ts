@@ -64,6 +64,6 @@ describe("frames", () => {
 
   it("are refused with a type that nobody knows", () => {
     expect(read([hex("00000001 00")])).toBe("unknownTag")
-    expect(read([hex("00000001 0c")])).toBe("unknownTag")
+    expect(read([hex("00000001 0e")])).toBe("unknownTag")
   })
 })
