@@ -52,8 +52,9 @@ export function make(seed: number, nodeCount?: 3 | 5): Plan {
   const numbers = seededNumbers(seed)
   const fault = (kind: Kind): Fault => ({
     kind,
-    pauseMillis: 100 + numbers.below(700),
-    millis: 500 + numbers.below(1_800),
+    pauseMillis: 100 + numbers.below(400),
+    // About the election time-out of 1 s and more: what is over sooner is hardly noticed.
+    millis: 700 + numbers.below(1_300),
     isOfLeader: numbers.next() < 0.5,
     draw: numbers.next()
   })

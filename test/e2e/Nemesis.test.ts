@@ -1,7 +1,7 @@
 /**
  * SPEC §19, I10: what clients of real clusters see while nodes and network fail is linearizable.
  *
- * `NEMESIS_SEED=17` runs the episodes of seeds 17 and those that follow it, `NEMESIS_EPISODES=10` so many.
+ * `NEMESIS_SEED=17` runs the episodes of seeds 17 and those that follow it, `NEMESIS_EPISODES=50` so many.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -10,11 +10,13 @@ import * as Plan from "../../scripts/nemesis/Plan.ts"
 import * as Report from "../../scripts/nemesis/Report.ts"
 
 const firstSeed = Number(process.env.NEMESIS_SEED ?? "1")
-const episodes = Number(process.env.NEMESIS_EPISODES ?? "4")
+const episodes = Number(process.env.NEMESIS_EPISODES ?? "10")
+/** Every fifth episode has five nodes, which cost a machine of two cores more than they find. */
+const nodeCountOf = (seed: number) => (seed % 5 === 0 ? 5 : 3)
 
-describe("three processes, eight clients, and everything that can go wrong", () => {
+describe("three or five processes, eight clients, and everything that can go wrong", () => {
   for (let seed = firstSeed; seed < firstSeed + episodes; seed++) {
-    const plan = Plan.make(seed, 3)
+    const plan = Plan.make(seed, nodeCountOf(seed))
     it.live(
       Plan.describe(plan),
       () =>
