@@ -1,7 +1,9 @@
 /** Does to a simulated cluster what its program says, one fault at a time. */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { NodeName } from "../../src/domain/Ids.ts"
+import type { MemberId, NodeName } from "../../src/domain/Ids.ts"
+import type { Member } from "../../src/domain/members/Member.ts"
 import * as Members from "../../src/domain/members/Members.ts"
 import type { Step } from "../../src/domain/raft/MembershipChange.ts"
 import type { Fault } from "./Program.ts"
@@ -31,15 +33,17 @@ export class Nemesis {
     const node = "node" in fault ? this.target(fault.node) : undefined
     switch (fault.kind) {
       case "crash":
-        return this.crash(fault.kind, node === undefined ? [] : [node], fault.kept)
+        return this.crash(fault, node === undefined ? [] : [node])
       case "crashOfAll":
-        return this.crash(fault.kind, this.world.up, fault.kept)
+        return this.crash({ ...fault, back: undefined }, this.world.up)
       case "restart":
         return this.restart(node)
       case "memberJoins":
         return this.joins()
       case "memberLeaves":
         return this.leaves(node)
+      case "membersReplaced":
+        return this.replaces(node, fault.count)
       case "transfer":
         return this.transfer(fault.to)
       case "oneWay":
@@ -52,6 +56,8 @@ export class Nemesis {
       case "duplication":
       case "lostAnswers":
         return this.weather(fault)
+      case "tornWrite":
+        return node === undefined ? Effect.void : this.tear(fault, node)
       default:
         return node === undefined ? Effect.void : this.damage(fault, node)
     }
@@ -66,13 +72,43 @@ export class Nemesis {
     this.world.findings.reach(kind)
   }
 
-  private crash(kind: Fault["kind"], nodes: ReadonlyArray<SimulatedNode>, kept: number) {
-    const running = nodes.filter(({ phase }) => phase !== "down" && phase !== "crashing")
+  private crash(
+    { back, kept, kind }: Pick<Fault & { kind: "crash" }, "back" | "kept"> & Pick<Fault, "kind">,
+    nodes: ReadonlyArray<SimulatedNode>
+  ): Effect.Effect<void> {
+    const running = nodes
+      .filter(({ phase }) => phase !== "down" && phase !== "crashing")
+      .map(({ name }) => name)
     if (running.length > 0) this.reach(kind)
-    return this.world.crash(
-      running.map(({ name }) => name),
-      kept
+    const crash = this.world.crash(running, kept)
+    return Effect.andThen(
+      crash,
+      Effect.forEach(running, (name) => this.comesBack(name, back))
     )
+  }
+
+  /** As a supervisor starts it again; does not wait for it. */
+  private comesBack(name: string, back: number | undefined): Effect.Effect<void> {
+    if (back === undefined) return Effect.void
+    const { world } = this
+    world.endsAfter(back, () => undefined)
+    const later = Effect.andThen(Effect.sleep(back), world.revive(name))
+    return Effect.asVoid(Effect.forkDetach(later))
+  }
+
+  /** In the middle of its next write, whenever that is. */
+  private tear(fault: Fault & { kind: "tornWrite" }, node: SimulatedNode): Effect.Effect<void> {
+    if (node.phase !== "up") return Effect.void
+    const { back, isKept, kind } = fault
+    const torn = Deferred.makeUnsafe<void>()
+    const onTorn = () => {
+      this.reach(kind)
+      Deferred.doneUnsafe(torn, Effect.void)
+    }
+    node.mayHalt = true
+    this.world.disk(node.name).nextTear = { isKept, onTorn }
+    const comesBack = Effect.andThen(Deferred.await(torn), this.comesBack(node.name, back))
+    return Effect.asVoid(Effect.forkDetach(comesBack))
   }
 
   private restart(node: SimulatedNode | undefined): Effect.Effect<void> {
@@ -111,20 +147,20 @@ export class Nemesis {
   }
 
   private cut(links: ReadonlyArray<string>, millis: number): Effect.Effect<void> {
-    const { cut, sim } = this.world
+    const { cut } = this.world
     const add = (more: number) => {
       for (const link of links) cut.set(link, (cut.get(link) ?? 0) + more)
     }
     return Effect.sync(() => {
       add(1)
-      sim.after(millis, () => add(-1))
+      this.world.endsAfter(millis, () => add(-1))
     })
   }
 
   private weather(
     fault: Fault & { kind: "loss" | "delay" | "reorder" | "duplication" | "lostAnswers" }
   ): Effect.Effect<void> {
-    const { sim, weather } = this.world
+    const { weather } = this.world
     if (fault.kind !== "lostAnswers") this.reach(fault.kind)
     const [name, value, calm] = {
       loss: ["loss", "share" in fault ? fault.share : 0, 0] as const,
@@ -135,7 +171,7 @@ export class Nemesis {
     }[fault.kind]
     return Effect.sync(() => {
       weather[name] = value
-      sim.after(fault.millis, () => {
+      this.world.endsAfter(fault.millis, () => {
         weather[name] = calm
       })
     })
@@ -144,14 +180,13 @@ export class Nemesis {
   /** What is done to one node and its disk. */
   private damage(fault: Fault, node: SimulatedNode): Effect.Effect<void> {
     return Effect.sync(() => {
-      const { sim } = this.world
       const disk = this.world.disk(node.name)
       if (fault.kind === "flippedBit") return this.flip(node, fault.at)
       if (node.phase !== "up") return
       switch (fault.kind) {
         case "pause":
           node.processor.pause()
-          sim.after(fault.millis, () => node.processor.resume())
+          this.world.endsAfter(fault.millis, () => node.processor.resume())
           break
         case "drift":
           node.processor.drift(fault.rate)
@@ -167,10 +202,6 @@ export class Nemesis {
           node.mayHalt = true
           disk.nextStateFault = new Error("planted: the state cannot be written")
           break
-        case "tornWrite":
-          node.mayHalt = true
-          disk.nextTear = { isKept: fault.isKept, onTorn: () => this.reach(fault.kind) }
-          return
         default:
           return
       }
@@ -193,7 +224,7 @@ export class Nemesis {
     const found = disk.entries.get(index)
     disk.isDamaged = true
     node.mayHalt = true
-    this.world.sim.after(700, () => {
+    this.world.endsAfter(700, () => {
       if (disk.entries.get(index) === found) disk.entries.set(index, sound)
       disk.isDamaged = false
     })
@@ -214,21 +245,29 @@ export class Nemesis {
 
   /** In the background: it takes as long as the rest allows. */
   private joins(): Effect.Effect<void> {
-    const { names, program } = this.world
-    const name = names[program.founders + this.joined]
-    if (name === undefined) return Effect.void
-    this.joined += 1
-    this.world.start(name)
     const joining = Effect.gen({ self: this }, function* () {
-      const { cluster } = this.world
-      while (cluster.introductionOf(name) === undefined) yield* Effect.sleep(10)
-      yield* this.change(name, "addLearner")
-      while (this.world.node(name).phase !== "up") yield* Effect.sleep(10)
-      this.reach("memberJoins")
+      const name = yield* this.admits
+      if (name === undefined) return
       yield* Effect.sleep(this.world.sim.numbers.below(300))
       yield* this.change(name, "addVoter")
     })
     return Effect.asVoid(Effect.forkDetach(joining))
+  }
+
+  /** One that was not there yet becomes a learner. */
+  private get admits(): Effect.Effect<string | undefined> {
+    return Effect.gen({ self: this }, function* () {
+      const { cluster, names, program } = this.world
+      const name = names[program.founders + this.joined]
+      if (name === undefined) return undefined
+      this.joined += 1
+      this.world.start(name)
+      while (cluster.introductionOf(name) === undefined) yield* Effect.sleep(10)
+      yield* this.change(name, "addLearner")
+      while (this.world.node(name).phase !== "up") yield* Effect.sleep(10)
+      this.reach("memberJoins")
+      return name
+    })
   }
 
   private leaves(node: SimulatedNode | undefined): Effect.Effect<void> {
@@ -237,28 +276,76 @@ export class Nemesis {
     return Effect.asVoid(Effect.forkDetach(leaving))
   }
 
+  /** Learners, who are admitted first if need be, take the places of `count` voters from `node` on. */
+  private replaces(node: SimulatedNode | undefined, count: number): Effect.Effect<void> {
+    if (node === undefined || this.world.program.spares < count) return Effect.void
+    const replacing = Effect.gen({ self: this }, function* () {
+      while (this.joined < count) yield* this.admits
+      let exchange: ReadonlyArray<Step> | undefined
+      yield* this.changes((members) => {
+        const { byId, configuration } = members
+        exchange ??= exchangeOf(members, node.name, count)
+        const isKnown = exchange.every(({ member }) => byId.has(member))
+        const isMade = exchange.every(
+          ({ action, member }) => configuration.voters.includes(member) === (action === "addVoter")
+        )
+        if (isMade && exchange.length > 0) this.reach("membersReplaced")
+        return isMade || !isKnown ? undefined : { steps: exchange, described: [] }
+      })
+    })
+    return Effect.asVoid(Effect.forkDetach(replacing))
+  }
+
   /** Until it is so by the word of whoever leads, or there is no time left. */
   private change(name: string, action: Step["action"]): Effect.Effect<void> {
+    return this.changes((members) => {
+      const known = Members.memberOf(members, name as NodeName)
+      const { voters } = members.configuration
+      const isVoter = known !== undefined && voters.includes(known.id)
+      const isIn = action === "addVoter" ? isVoter : known !== undefined
+      if (isIn !== (action === "remove")) return undefined
+      // A cluster that is left with less than three voters is another test.
+      if (action === "remove" && voters.length <= 3) return undefined
+      const id = known?.id ?? members.nextMemberId
+      const described = known === undefined ? [this.world.cluster.described(name, id)] : []
+      return { steps: [{ action, member: id }], described }
+    })
+  }
+
+  /** Asks whoever leads for what is wanted, again and again until nothing is. */
+  private changes(wanted: (members: Members.Members) => Wanted | undefined): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { cluster } = this.world
       while (!this.world.isOver) {
         const leader = cluster.readyLeader()
         if (leader !== undefined) {
-          const { members } = cluster.applier(leader)
-          const known = Members.memberOf(members, name as NodeName)
-          const isVoter = known !== undefined && members.configuration.voters.includes(known.id)
-          const isIn = action === "addVoter" ? isVoter : known !== undefined
-          if (isIn !== (action === "remove")) return
-          // A cluster that is left with less than three voters is another test.
-          if (action === "remove" && members.configuration.voters.length <= 3) return
-          const id = known?.id ?? members.nextMemberId
-          const described = known === undefined ? [cluster.described(name, id)] : []
-          const step = { action, member: id }
-          const change = Members.changeOf({ transition: "auto", steps: [step] }, described)
+          const next = wanted(cluster.applier(leader).members)
+          if (next === undefined) return
+          const change = Members.changeOf({ transition: "auto", steps: next.steps }, next.described)
           yield* this.world.call(leader, cluster.engine(leader).changeMembership(change), 1_000)
         }
         yield* Effect.sleep(20)
       }
     })
   }
+}
+
+interface Wanted {
+  readonly steps: ReadonlyArray<Step>
+  readonly described: ReadonlyArray<Member>
+}
+
+/** Learners for as many voters, from the named one on. */
+function exchangeOf(
+  { byId, configuration: { voters } }: Members.Members,
+  name: string,
+  count: number
+): ReadonlyArray<Step> {
+  const incoming = [...byId.keys()].filter((id) => !voters.includes(id)).slice(0, count)
+  const isNamed = (id: MemberId) => byId.get(id)?.nodeName === name
+  const outgoing = voters.toSorted((a, b) => Number(isNamed(b)) - Number(isNamed(a)))
+  return [
+    ...incoming.map((member) => ({ action: "addVoter" as const, member })),
+    ...outgoing.slice(0, incoming.length).map((member) => ({ action: "remove" as const, member }))
+  ]
 }

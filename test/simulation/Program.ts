@@ -7,12 +7,20 @@ import { type SeededNumbers, seededNumbers } from "../support/SeededNumbers.ts"
 /** A node by its number, or 0 for whoever leads when it comes to that. */
 type Target = number
 
+/** When it is started again, as a supervisor would, in milliseconds; `undefined`: when something else does. */
+type Back = number | undefined
+
 export type Fault =
   /** `kept`: which share of the commits of the state that were not flushed survives. */
-  | { readonly kind: "crash"; readonly node: Target; readonly kept: number }
+  | { readonly kind: "crash"; readonly node: Target; readonly kept: number; readonly back: Back }
   | { readonly kind: "crashOfAll"; readonly kept: number }
   /** In the middle of its next write to the log, which is there afterwards, or is not. */
-  | { readonly kind: "tornWrite"; readonly node: Target; readonly isKept: boolean }
+  | {
+      readonly kind: "tornWrite"
+      readonly node: Target
+      readonly isKept: boolean
+      readonly back: Back
+    }
   | { readonly kind: "restart"; readonly node: Target }
   | { readonly kind: "pause"; readonly node: Target; readonly millis: number }
   | { readonly kind: "loss"; readonly share: number; readonly millis: number }
@@ -30,6 +38,8 @@ export type Fault =
   | { readonly kind: "transfer"; readonly to: number }
   | { readonly kind: "memberJoins" }
   | { readonly kind: "memberLeaves"; readonly node: Target }
+  /** Nodes that have joined take the place of as many others, in one change: a joint configuration. */
+  | { readonly kind: "membersReplaced"; readonly node: Target; readonly count: number }
 
 export type FaultKind = Fault["kind"]
 
@@ -38,31 +48,57 @@ export interface TimedFault {
   readonly fault: Fault
 }
 
+/** How this run goes about it. Some bugs need a fast pace, some a slow one: so each seed has its own. */
+export interface Pace {
+  /** The faults come in this time. */
+  readonly horizonMillis: number
+  /** A fibre is stopped after one in so many operations. */
+  readonly preemptedOnceIn: number
+  /** Entries that go into one append; at least one does. */
+  readonly messageBytesMax: number
+  /** Without it two candidates of one term meet more often. */
+  readonly preVote: boolean
+  /** How long each node's disk takes for a write, in milliseconds. */
+  readonly writeMillis: ReadonlyArray<number>
+}
+
 export interface Program {
   readonly seed: number
   readonly founders: number
   readonly spares: number
   /** Does everything work again in the end, or a quorum only? */
   readonly mode: "safety" | "liveness"
+  readonly pace: Pace
   readonly faults: ReadonlyArray<TimedFault>
 }
 
-export const horizonMillis = 2_500
 const faultsMax = 24
 
 type Draw = (numbers: SeededNumbers, nodes: number) => Fault
 
+const oneOf = <A>(numbers: SeededNumbers, values: ReadonlyArray<A>): A =>
+  values[numbers.below(values.length)]!
 const target = (numbers: SeededNumbers, nodes: number): Target =>
   numbers.below(3) === 0 ? 0 : 1 + numbers.below(nodes)
-const millis = (numbers: SeededNumbers) => 50 + numbers.below(600)
+const millis = (numbers: SeededNumbers) => 50 + numbers.below(oneOf(numbers, [100, 600]))
 const share = (numbers: SeededNumbers) => numbers.below(3) / 2
+const back = (numbers: SeededNumbers): Back =>
+  oneOf(numbers, [undefined, numbers.below(20), numbers.below(400)])
 
 /** Each kind as often as it stands here. */
 const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
-  [4, (n, nodes) => ({ kind: "crash", node: target(n, nodes), kept: share(n) })],
+  [4, (n, nodes) => ({ kind: "crash", node: target(n, nodes), kept: share(n), back: back(n) })],
   [1, (n) => ({ kind: "crashOfAll", kept: share(n) })],
-  [2, (n, nodes) => ({ kind: "tornWrite", node: target(n, nodes), isKept: n.below(2) === 0 })],
-  [5, (n, nodes) => ({ kind: "restart", node: 1 + n.below(nodes) })],
+  [
+    3,
+    (n, nodes) => ({
+      kind: "tornWrite",
+      node: target(n, nodes),
+      isKept: n.below(2) === 0,
+      back: back(n)
+    })
+  ],
+  [4, (n, nodes) => ({ kind: "restart", node: 1 + n.below(nodes) })],
   [3, (n, nodes) => ({ kind: "pause", node: target(n, nodes), millis: millis(n) })],
   [1, (n) => ({ kind: "loss", share: (1 + n.below(30)) / 100, millis: millis(n) })],
   [1, (n) => ({ kind: "delay", upTo: 20 + n.below(200), millis: millis(n) })],
@@ -85,15 +121,34 @@ const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
   [1, (n, nodes) => ({ kind: "drift", node: target(n, nodes), rate: 0.7 + n.next() * 0.7 })],
   [2, (n, nodes) => ({ kind: "slowDisk", node: target(n, nodes), writeMillis: n.below(60) })],
   [2, (n, nodes) => ({ kind: "transfer", to: 1 + n.below(nodes) })],
-  [1, () => ({ kind: "memberJoins" })],
-  [1, (n, nodes) => ({ kind: "memberLeaves", node: target(n, nodes) })]
+  [2, () => ({ kind: "memberJoins" })],
+  [1, (n, nodes) => ({ kind: "memberLeaves", node: target(n, nodes) })],
+  [1, (n, nodes) => ({ kind: "membersReplaced", node: target(n, nodes), count: 1 + n.below(2) })]
 ]
 
-const urn = draws.flatMap(([count, draw]) => Array.from({ length: count }, () => draw))
+const kindOf = (draw: Draw): FaultKind => draw(seededNumbers(1), 3).kind
 
-export const kinds: ReadonlyArray<FaultKind> = draws.map(
-  ([, draw]) => draw(seededNumbers(1), 3).kind
-)
+export const kinds: ReadonlyArray<FaultKind> = draws.map(([, draw]) => kindOf(draw))
+
+/** In one run of two all kinds are in the urn, in the other some: rare ones meet more often then. */
+function urnOf(numbers: SeededNumbers): ReadonlyArray<Draw> {
+  const isWhole = numbers.below(2) === 0
+  const some = draws.filter(([, draw]) => kindOf(draw) === "restart" || numbers.below(3) === 0)
+  return (isWhole ? draws : some).flatMap(([count, draw]) =>
+    Array.from({ length: count }, () => draw)
+  )
+}
+
+const paceOf = (numbers: SeededNumbers, mode: Program["mode"], nodes: number): Pace => {
+  const slowest = oneOf(numbers, [1, 6, 30])
+  return {
+    horizonMillis: oneOf(numbers, [900, 1_500, 2_500]),
+    preemptedOnceIn: oneOf(numbers, [20, 100, 1_000]),
+    messageBytesMax: oneOf(numbers, [1, 200, 1 << 20]),
+    preVote: mode === "liveness" || numbers.below(4) > 0,
+    writeMillis: Array.from({ length: nodes }, () => numbers.below(slowest))
+  }
+}
 
 export function drawn(seed: number, founders: number): Program {
   // Not the stream that the run itself draws from.
@@ -101,16 +156,20 @@ export function drawn(seed: number, founders: number): Program {
   // What a quorum is must be known beforehand.
   const mode = numbers.below(2) === 0 ? "safety" : "liveness"
   const spares = mode === "liveness" || numbers.below(3) === 0 ? 0 : 2
+  const nodes = founders + spares
+  const pace = paceOf(numbers, mode, nodes)
+  const urn = urnOf(numbers)
   const count = 4 + numbers.below(faultsMax - 3)
   const faults = Array.from({ length: count }, () => ({
-    atMillis: numbers.below(horizonMillis),
-    fault: urn[numbers.below(urn.length)]!(numbers, founders + spares)
+    atMillis: numbers.below(pace.horizonMillis),
+    fault: urn[numbers.below(urn.length)]!(numbers, nodes)
   }))
   return {
     seed,
     founders,
     spares,
     mode,
+    pace,
     faults: faults.toSorted((a, b) => a.atMillis - b.atMillis)
   }
 }

@@ -20,14 +20,16 @@ interface Timer {
   readonly run: () => void
 }
 
-/** Instructions a fibre runs at most before it is made to yield. */
-const operationsMax = 64
+/** Operations of a fibre before it yields in any case, as in Effect's own scheduler. */
+const operationsMax = 2_048
 
 export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, Clock.Clock {
   readonly executionMode = "async" as const
   readonly numbers: SeededNumbers
   /** Turns of the scheduler so far. */
   steps = 0
+  /** A fibre yields after one in so many operations. */
+  private readonly preemptedOnceIn: number
   private readonly tasks: Array<() => void> = []
   private timers: Array<Timer> = []
   private nowMillis = 0
@@ -35,8 +37,9 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
   private hash = 0
   private isHalted = false
 
-  constructor(seed: number) {
+  constructor(seed: number, preemptedOnceIn = 20) {
     this.numbers = seededNumbers(seed)
+    this.preemptedOnceIn = preemptedOnceIn
   }
 
   /** Of everything that ran, in order: equal seeds must give equal hashes. */
@@ -64,7 +67,7 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
   }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    return fiber.currentOpCount >= operationsMax || this.numbers.below(20) === 0
+    return fiber.currentOpCount >= operationsMax || this.numbers.below(this.preemptedOnceIn) === 0
   }
 
   makeDispatcher(): Scheduler.SchedulerDispatcher {

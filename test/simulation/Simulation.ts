@@ -11,7 +11,7 @@ import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { Clients } from "./Clients.ts"
 import { Nemesis } from "./Nemesis.ts"
 import * as Planted from "./Planted.ts"
-import { horizonMillis, type Program } from "./Program.ts"
+import type { Program } from "./Program.ts"
 import { checkEqualLogs, checkEqualStates, checkNoncesOfLogs } from "./ReplicasCheck.ts"
 import { checkSealedLog } from "./SealedLogCheck.ts"
 import { World } from "./World.ts"
@@ -79,8 +79,7 @@ const run = (world: World, isStale: boolean): Effect.Effect<void> =>
     const clients = new Clients(world, isStale)
     const fibres = yield* Effect.forEach(clients.all, (client) => Effect.forkChild(client))
     yield* new Nemesis(world).program
-    const now = world.sim.currentTimeMillisUnsafe()
-    yield* Effect.sleep(Math.max(0, horizonMillis - now))
+    yield* world.sleepUntil(world.program.pace.horizonMillis)
     const healed = mode === "safety" ? [...world.nameOf.values()] : quorumOf(world)
     yield* heal(world, healed)
     yield* clients.progress
@@ -101,8 +100,7 @@ function quorumOf(world: World): ReadonlyArray<string> {
 const heal = (world: World, names: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { names: all, nodes, program, weather } = world
-    // What has an end has ended by then, and damage is repaired.
-    yield* Effect.sleep(800)
+    yield* world.sleepUntil(world.calmAtMillis)
     Object.assign(weather, { loss: 0, repeat: 0, delayMillis: 1, reorder: 0, answers: 0 })
     world.cut.clear()
     if (program.mode === "liveness") {

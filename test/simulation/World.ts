@@ -55,13 +55,15 @@ export class World {
   readonly cut = new Map<string, number>()
   readonly weather = { loss: 0, repeat: 0, delayMillis: 2, reorder: 0, answers: 0 }
   isOver = false
+  /** By then everything that was begun for a time has ended. */
+  calmAtMillis = 0
   private readonly planted: Planted
   private readonly disks = new Map<string, SimulatedDisk>()
 
   constructor(program: Program, planted: Planted) {
     this.program = program
     this.planted = planted
-    const sim = new Sim(program.seed)
+    const sim = new Sim(program.seed, program.pace.preemptedOnceIn)
     this.sim = sim
     this.findings = new Findings(() => sim.halt())
     this.watch = new Watch(this.findings, (member) => this.disks.get(this.nameOf.get(member) ?? ""))
@@ -77,9 +79,9 @@ export class World {
       makeDisk: (name) => this.disk(name),
       stores: planted.stores
     })
-    for (const name of names) {
+    for (const [at, name] of names.entries()) {
       this.nodes.set(name, new SimulatedNode(name, sim, this.watch))
-      this.disk(name).logWriteMillis = sim.numbers.below(6)
+      this.disk(name).logWriteMillis = program.pace.writeMillis[at]!
     }
     this.carry()
   }
@@ -112,13 +114,21 @@ export class World {
     this.sim.note(text)
   }
 
+  /** Ends in so many milliseconds what was begun. */
+  endsAfter(millis: number, end: () => void): void {
+    this.calmAtMillis = Math.max(this.calmAtMillis, this.sim.currentTimeMillisUnsafe() + millis)
+    this.sim.after(millis, end)
+  }
+
   /** Does not wait. */
   start(name: string): void {
     const node = this.node(name)
     if (node.phase !== "down") return
     node.phase = "starting"
     node.mayHalt = this.disk(name).isDamaged
-    const makeCore: MakeCore = (options) => {
+    const makeCore: MakeCore = (given) => {
+      const { messageBytesMax, preVote } = this.program.pace
+      const options = { ...given, messageBytesMax, preVote }
       const raft = this.planted.makeCore({
         options,
         make: (bug) => Raft.make(options, bug),
@@ -164,6 +174,14 @@ export class World {
     })
   }
 
+  /** What is down or has halted is started again. */
+  revive(name: string): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.node(name).phase === "halted") yield* this.crash([name], 1)
+      this.start(name)
+    })
+  }
+
   /** Asks a node, and waits for so long. */
   call<A, E>(
     name: string,
@@ -186,6 +204,12 @@ export class World {
       }
       return answer.value
     })
+  }
+
+  sleepUntil(millis: number): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Effect.sleep(Math.max(0, millis - this.sim.currentTimeMillisUnsafe()))
+    )
   }
 
   /** Waits; a violation if it takes longer. */
