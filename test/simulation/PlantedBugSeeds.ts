@@ -23,5 +23,7 @@ export const seeds: Readonly<Record<string, CaughtBy>> = {
   readsWithoutQuorum: { seed: 23, nodes: 3, invariant: "I10" },
   ignoresChecksums: { seed: 152, nodes: 3, invariant: "I6" },
   countsLearners: { seed: 14, nodes: 3, invariant: "I4" },
-  votesForAnyLog: { seed: 13, nodes: 3, invariant: "liveness" }
+  votesForAnyLog: { seed: 13, nodes: 3, invariant: "liveness" },
+  ignoresOutgoingVoters: { seed: 58, nodes: 3, invariant: "I4" },
+  forgetsVote: { seed: 402, nodes: 3, invariant: "I1" }
 }

@@ -7,7 +7,7 @@ import { type SeededNumbers, seededNumbers } from "../support/SeededNumbers.ts"
 /** A node by its number, or 0 for whoever leads when it comes to that. */
 type Target = number
 
-/** When it is started again, as a supervisor would, in milliseconds; `undefined`: when something else does. */
+/** It is started again after so many milliseconds, as by a supervisor; else only by another fault. */
 type Back = number | undefined
 
 export type Fault =

@@ -72,10 +72,10 @@ export class Watch implements DiskWatch {
     const isLeader = role === "Leader"
     // What it has learned of an earlier leader was that one's to show, with its configuration.
     if (isLeader && !watched.wasLeader) watched.commitSeen = raft.status().commit
-    watched.wasLeader = isLeader
-    if (!isLeader) return
-    this.leaders.leads(name, term)
+    watched.wasLeader ||= isLeader
+    if (isLeader) this.leaders.leads(name, term)
     this.committedBy(watched)
+    watched.wasLeader = isLeader
   }
 
   /** A client was told that its write is done. */
@@ -124,11 +124,11 @@ export class Watch implements DiskWatch {
   /** The cores that run; set by who runs them. */
   watched: () => ReadonlyArray<Watched> = () => []
 
+  /** Also by one that led when its turn began, and has stepped down in it. */
   private committedBy(watched: Watched): void {
     const { name, raft } = watched
-    const { role } = raft.standing()
-    if (role !== "Leader" || !watched.wasLeader) return
-    const { commit, id, membership } = raft.status()
+    if (!watched.wasLeader) return
+    const { commit, id, membership, role } = raft.status()
     if (commit <= watched.commitSeen) return
     const disk = this.diskOf(id)
     for (let index = watched.commitSeen + 1; index <= commit; index++) {
@@ -137,7 +137,8 @@ export class Watch implements DiskWatch {
       if (entry === undefined) continue
       this.committed.claimed(name, index, entry)
       this.committedWith.set(index, membership)
-      if (index === commit) this.quorumHolds(name, { index, term: entry.term, membership })
+      if (index === commit && role === "Leader")
+        this.quorumHolds(name, { index, term: entry.term, membership })
     }
     watched.commitSeen = commit
   }
