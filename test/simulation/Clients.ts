@@ -6,6 +6,8 @@ import { Cutover } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { isDefinite, tagOf } from "./ClusterCalls.ts"
+import { Linearizable } from "./invariants/Linearizable.ts"
+import { SharedKeys } from "./SharedKeys.ts"
 import type { World } from "./World.ts"
 
 const attemptsMax = 6
@@ -14,15 +16,28 @@ export class Clients {
   cutoverIndex = 0
   private readonly world: World
   private readonly isStale: boolean
+  private readonly history: Linearizable
+  private readonly shared: SharedKeys
 
   constructor(world: World, isStale: boolean) {
     this.world = world
     this.isStale = isStale
+    this.history = new Linearizable(world.findings, () => world.sim.currentTimeMillisUnsafe())
+    this.shared = new SharedKeys(world, this.history)
+  }
+
+  /** When all have applied the same: what is there on each of these nodes, and whether it may be. */
+  judge(names: ReadonlyArray<string>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      let last: number | undefined
+      for (const name of names) last = (yield* this.shared.scan(name))?.seen ?? last
+      this.history.judge(last)
+    })
   }
 
   get all(): ReadonlyArray<Effect.Effect<void>> {
     const writers = [0, 1, 2].map((at) => this.writer(`w${at}`, at > 0))
-    return [...writers, this.reader, this.reader, this.operator]
+    return [...writers, this.reader, this.reader, this.operator, ...this.shared.clients]
   }
 
   /** One write and one read of every key, however often they must be tried. */
@@ -73,6 +88,7 @@ export class Clients {
     return Effect.gen({ self: this }, function* () {
       const { findings, sim, watch } = this.world
       const number = watch.reads.next(key)
+      const asked = this.writing(key, number)
       const value = Buffer.from(`value ${number}`)
       const put = Effect.flatMap(KvStore, (store) =>
         store.put(Buffer.from(key), value, { session })
@@ -87,7 +103,11 @@ export class Clients {
         if (mayBeThere) findings.reach("sessionRetried")
         const answer = yield* this.world.call(name, put)
         if (answer !== "lost" && Exit.isSuccess(answer)) {
-          this.acknowledged(key, number, { name, revision: answer.value.revision })
+          const { revision } = answer.value
+          this.acknowledged(key, number, { name, revision })
+          const at = sim.currentTimeMillisUnsafe()
+          const end = { _tag: "Answered", at, answer: { parts: [], taken: revision } } as const
+          this.history.note({ ...asked, end })
           return "done"
         }
         const isOpen = answer === "lost" || !isDefinite(answer.cause)
@@ -95,13 +115,22 @@ export class Clients {
         if (session === undefined && isOpen) break
         if (answer !== "lost" && tagOf(answer.cause) === "SessionUnknown") {
           watch.reads.ended(key, number, "open")
+          this.history.note({ ...asked, end: { _tag: "Unknown", reason: "SessionUnknown" } })
           return "sessionLost"
         }
         yield* Effect.sleep(sim.numbers.below(30))
       }
       watch.reads.ended(key, number, mayBeThere ? "open" : "failed")
+      const end = { _tag: mayBeThere ? "Unknown" : "Refused", reason: "no answer" } as const
+      this.history.note({ ...asked, end })
       return "done"
     })
+  }
+
+  private writing(key: string, number: number) {
+    const invokedAt = this.world.sim.currentTimeMillisUnsafe()
+    const writes = [{ _tag: "Put", key, value: `value ${number}` } as const]
+    return { client: key, writes, isInSession: key !== "w0", invokedAt }
   }
 
   private acknowledged(

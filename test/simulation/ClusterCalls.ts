@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { definite } from "../../scripts/nemesis/Recorder.ts"
 
 export const settings = {
   tickMillis: 10,
@@ -15,21 +16,12 @@ export const settings = {
   registrationTimeoutMillis: 500
 }
 
-/** After these, and no others, a write is not applied and never will be. */
-const definite = new Set([
-  "CutoverInFlight",
-  "LeaderNotReady",
-  "NotLeader",
-  "ProposalSuperseded",
-  "SpaceLow",
-  "TooManyProposals"
-])
-
 export const tagOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : "?"
 }
 
+/** A write that was refused so is not applied and never will be. */
 export const isDefinite = (cause: Cause.Cause<unknown>): boolean => definite.has(tagOf(cause))
 
 /** A violation is no failure of a request. */

@@ -160,6 +160,7 @@ const settle = (world: World, clients: Clients, healed: ReadonlyArray<string>) =
         if (tries > 50) world.findings.violated("liveness", `${name} answers no read`)
       }
     }
+    yield* clients.judge(names)
     const { sidecar } = cluster.applier(names[0]!)
     if (sidecar.raftEnvelopeCutoverIndex !== 0) clients.cutOverAt(sidecar.raftEnvelopeCutoverIndex)
     for (const name of names) {
