@@ -7,7 +7,7 @@ export interface CaughtBy {
 }
 
 export const seeds: Readonly<Record<string, CaughtBy>> = {
-  appendsWithoutMatch: { seed: 44, nodes: 3, invariant: "I5" },
+  appendsWithoutMatch: { seed: 44, nodes: 3, invariant: "I2" },
   cutsBehindAppend: { seed: 3, nodes: 3, invariant: "I3" },
   answersBeforeSync: { seed: 1, nodes: 3, invariant: "I4" },
   swallowsWriteErrors: { seed: 11, nodes: 3, invariant: "I4" },
@@ -15,15 +15,17 @@ export const seeds: Readonly<Record<string, CaughtBy>> = {
   sendsBeforePersisting: { seed: 1, nodes: 3, invariant: "I4" },
   appliesOutOfOrder: { seed: 1, nodes: 3, invariant: "I6" },
   leavesOutEntry: { seed: 1, nodes: 3, invariant: "I6" },
-  readsBeforeApplied: { seed: 9, nodes: 3, invariant: "I10" },
+  readsBeforeApplied: { seed: 2, nodes: 3, invariant: "I10" },
   servesStaleReads: { seed: 1, nodes: 3, invariant: "I10" },
   appliesRetriedTwice: { seed: 14, nodes: 3, invariant: "once" },
   snapshotWithoutSessions: { seed: 2, nodes: 3, invariant: "I6" },
-  votesTwice: { seed: 22, nodes: 3, invariant: "I1" },
-  readsWithoutQuorum: { seed: 18, nodes: 3, invariant: "I10" },
-  ignoresChecksums: { seed: 44, nodes: 3, invariant: "I2" },
-  countsLearners: { seed: 7, nodes: 3, invariant: "I4" },
-  votesForAnyLog: { seed: 10, nodes: 3, invariant: "I3" },
-  ignoresOutgoingVoters: { seed: 58, nodes: 3, invariant: "I4" },
-  forgetsVote: { seed: 402, nodes: 3, invariant: "I1" }
+  votesTwice: { seed: 13, nodes: 3, invariant: "I1" },
+  readsWithoutQuorum: { seed: 16, nodes: 3, invariant: "I10" },
+  ignoresChecksums: { seed: 129, nodes: 3, invariant: "I6" },
+  countsLearners: { seed: 123, nodes: 3, invariant: "I4" },
+  votesForAnyLog: { seed: 45, nodes: 3, invariant: "I3" },
+  ignoresOutgoingVoters: { seed: 44, nodes: 3, invariant: "I4" },
+  forgetsVote: { seed: 402, nodes: 3, invariant: "I1" },
+  ignoresCompares: { seed: 1, nodes: 3, invariant: "linearizable" },
+  deletesAnotherKey: { seed: 4, nodes: 3, invariant: "linearizable" }
 }

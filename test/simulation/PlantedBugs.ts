@@ -6,12 +6,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import type { LogIndex } from "../../src/domain/Ids.ts"
+import * as Command from "../../src/domain/kv/Command.ts"
 import * as Payload from "../../src/domain/log/Payload.ts"
 import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
+import type { Request } from "../../src/domain/log/Request.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
-import type { Raft } from "../../src/domain/raft/Raft.ts"
 import type { Ready } from "../../src/domain/raft/Ready.ts"
 import * as NodeMemory from "../../src/layers/NodeMemory.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
@@ -85,30 +87,41 @@ const withGaps = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
     entry.kind === "normal" && entry.index % 5 === 0 ? { ...entry, kind: "noop" as const } : entry
   )
 
-/** A leader that proposes what it is asked for, and does not say by which session. */
-function forgetfulOfSessions(raft: Raft): Raft {
-  const propose = raft.propose.bind(raft)
-  raft.propose = (drafts) =>
-    propose(
-      drafts.map(({ data, kind }) => ({
-        kind,
-        data: typeof data === "function" ? (position) => withoutSession(data(position)) : data
-      }))
-    )
-  return raft
-}
+/** A leader that proposes something else than it is asked for. */
+const proposing = (change: (request: Request) => Request): Planted.Planted => ({
+  ...Planted.none,
+  makeCore: ({ make }) => {
+    const raft = make()
+    const propose = raft.propose.bind(raft)
+    raft.propose = (drafts) =>
+      propose(
+        drafts.map(({ data, kind }) => ({
+          kind,
+          data: typeof data === "function" ? (position) => changed(data(position), change) : data
+        }))
+      )
+    return raft
+  }
+})
 
-function withoutSession(data: Uint8Array): Uint8Array {
+function changed(data: Uint8Array, change: (request: Request) => Request): Uint8Array {
   const body = ProposalEnvelope.bodyOf(data)
   const payload = body === undefined ? undefined : Payload.decode(body)
   if (payload?._tag !== "Success" || payload.success._tag !== "Requests") return data
-  const requests = payload.success.requests.map((request) => ({ ...request, session: undefined }))
+  const requests = payload.success.requests.map(change)
   const proposalId = ProposalEnvelope.proposalIdOf(data)!
   return ProposalEnvelope.encode({
     proposalId,
     body: Payload.encode({ ...payload.success, requests })
   })
 }
+
+/** The same for what the state machine is told to do. */
+const commanding = (change: (command: Command.Command) => Command.Command): Planted.Planted =>
+  proposing((request) => {
+    const command = Result.getOrThrow(Command.decode(request.content))
+    return { ...request, content: Command.encode(change(command)) }
+  })
 
 /**
  * Not `countsItselfUnpersisted`: the driver writes what is ready before it takes anything else in, so a
@@ -168,10 +181,14 @@ export const all: Readonly<Record<string, Planted.Planted>> = {
   servesStaleReads: { ...Planted.none, isStale: true },
   /** Damage at rest is not noticed by who reads it. */
   ignoresChecksums: { ...Planted.none, isDamageUnseen: true },
-  appliesRetriedTwice: {
-    ...Planted.none,
-    makeCore: ({ make }) => forgetfulOfSessions(make())
-  },
+  appliesRetriedTwice: proposing((request) => ({ ...request, session: undefined })),
+  /** A transaction writes whatever it finds. */
+  ignoresCompares: commanding((command) =>
+    command._tag === "Txn" ? { ...command, compares: [] } : command
+  ),
+  deletesAnotherKey: commanding((command) =>
+    command._tag === "Delete" ? { ...command, key: Buffer.from("another") } : command
+  ),
   /** Who gets a snapshot does not know which writes were applied. */
   snapshotWithoutSessions: inState((store) => ({
     snapshot: Effect.map(store.snapshot, ({ reader }) => ({
