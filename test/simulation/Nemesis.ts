@@ -2,6 +2,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type { MemberId, NodeName } from "../../src/domain/Ids.ts"
 import type { Member } from "../../src/domain/members/Member.ts"
 import * as Members from "../../src/domain/members/Members.ts"
@@ -56,6 +57,8 @@ export class Nemesis {
       case "duplication":
       case "lostAnswers":
         return this.weather(fault)
+      case "leadersFall":
+        return this.leadersFall(fault)
       case "tornWrite":
         return node === undefined ? Effect.void : this.tear(fault, node)
       default:
@@ -99,16 +102,45 @@ export class Nemesis {
   /** In the middle of its next write, whenever that is. */
   private tear(fault: Fault & { kind: "tornWrite" }, node: SimulatedNode): Effect.Effect<void> {
     if (node.phase !== "up") return Effect.void
-    const { back, isKept, kind } = fault
+    const torn = Effect.map(this.torn(node, fault.isKept), () => this.reach(fault.kind))
+    const comesBack = Effect.andThen(torn, this.comesBack(node.name, fault.back))
+    return Effect.asVoid(Effect.forkDetach(comesBack))
+  }
+
+  /** Its power goes with its next write; waits for that. */
+  private torn(node: SimulatedNode, isKept: boolean): Effect.Effect<void> {
     const torn = Deferred.makeUnsafe<void>()
-    const onTorn = () => {
-      this.reach(kind)
-      Deferred.doneUnsafe(torn, Effect.void)
-    }
+    const onTorn = () => void Deferred.doneUnsafe(torn, Effect.void)
     node.mayHalt = true
     this.world.disk(node.name).nextTear = { isKept, onTorn }
-    const comesBack = Effect.andThen(Deferred.await(torn), this.comesBack(node.name, back))
-    return Effect.asVoid(Effect.forkDetach(comesBack))
+    return Deferred.await(torn)
+  }
+
+  /** One after the other, so that entries stand on one disk alone (thesis §3.6.2, figure 3.7). */
+  private leadersFall(fault: Fault & { kind: "leadersFall" }): Effect.Effect<void> {
+    const { back, count, kind, pauseMillis } = fault
+    const { world } = this
+    const falling = Effect.gen({ self: this }, function* () {
+      for (let fallen = 0; fallen < count && !this.isEnding; fallen++) {
+        yield* Effect.sleep(world.sim.numbers.below(pauseMillis + 1))
+        let leader = this.target(0)
+        while (leader?.phase !== "up" && !this.isEnding) {
+          yield* Effect.sleep(2)
+          leader = this.target(0)
+        }
+        if (leader === undefined || this.isEnding) return
+        const torn = this.torn(leader, true)
+        if (Option.isNone(yield* Effect.timeoutOption(torn, 100))) continue
+        this.reach(kind)
+        yield* this.comesBack(leader.name, back)
+      }
+    })
+    return Effect.asVoid(Effect.forkDetach(falling))
+  }
+
+  /** No new fault begins now. */
+  private get isEnding(): boolean {
+    return this.world.sim.currentTimeMillisUnsafe() >= this.world.program.pace.horizonMillis
   }
 
   private restart(node: SimulatedNode | undefined): Effect.Effect<void> {

@@ -21,6 +21,13 @@ export type Fault =
       readonly isKept: boolean
       readonly back: Back
     }
+  /** Whoever leads loses its power as its next write is there, and after it whoever leads next. */
+  | {
+      readonly kind: "leadersFall"
+      readonly count: number
+      readonly pauseMillis: number
+      readonly back: Back
+    }
   | { readonly kind: "restart"; readonly node: Target }
   | { readonly kind: "pause"; readonly node: Target; readonly millis: number }
   | { readonly kind: "loss"; readonly share: number; readonly millis: number }
@@ -96,6 +103,15 @@ const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
       node: target(n, nodes),
       isKept: n.below(2) === 0,
       back: back(n)
+    })
+  ],
+  [
+    1,
+    (n) => ({
+      kind: "leadersFall",
+      count: 2 + n.below(4),
+      pauseMillis: n.below(60),
+      back: n.below(400)
     })
   ],
   [4, (n, nodes) => ({ kind: "restart", node: 1 + n.below(nodes) })],

@@ -80,8 +80,10 @@ const run = (world: World, isStale: boolean): Effect.Effect<void> =>
     const fibres = yield* Effect.forEach(clients.all, (client) => Effect.forkChild(client))
     yield* new Nemesis(world).program
     yield* world.sleepUntil(world.program.pace.horizonMillis)
-    const healed = mode === "safety" ? [...world.nameOf.values()] : quorumOf(world)
-    yield* heal(world, healed)
+    // Who is admitted late is one of them too.
+    const quorum = mode === "safety" ? undefined : quorumOf(world)
+    const healed = () => quorum ?? [...world.nameOf.values()]
+    yield* heal(world, healed())
     yield* clients.progress
     world.isOver = true
     yield* Fiber.joinAll(fibres)
@@ -132,18 +134,18 @@ function isolate(world: World, name: string): void {
 }
 
 /** All that work have applied the same; then nothing acknowledged is missing, and the disks agree. */
-const settle = (world: World, clients: Clients, healed: ReadonlyArray<string>) =>
+const settle = (world: World, clients: Clients, healed: () => ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { cluster, watch } = world
     const leader = () => {
       const name = cluster.readyLeader()
-      return name !== undefined && healed.includes(name) ? name : undefined
+      return name !== undefined && healed().includes(name) ? name : undefined
     }
     const members = () => {
       const name = leader()
       if (name === undefined) return []
       const { byId } = cluster.applier(name).members
-      return healed.filter((other) => byId.has(cluster.memberId(other)))
+      return healed().filter((other) => byId.has(cluster.memberId(other)))
     }
     const applied = (name: string) => cluster.applier(name).position.index
     yield* world.until(() => {
