@@ -26,5 +26,6 @@ export const seeds: Readonly<Record<string, CaughtBy>> = {
   votesForAnyLog: { seed: 4, nodes: 3, invariant: "I3" },
   forgetsVote: { seed: 287, nodes: 3, invariant: "I1" },
   ignoresCompares: { seed: 1, nodes: 3, invariant: "linearizable" },
-  deletesAnotherKey: { seed: 7, nodes: 3, invariant: "linearizable" }
+  deletesAnotherKey: { seed: 7, nodes: 3, invariant: "linearizable" },
+  ignoresOutgoingVoters: { seed: 464, nodes: 3, invariant: "I4" }
 }
