@@ -3,7 +3,8 @@
  * this node in the same way (SPEC §14).
  *
  * What must never happen: a member left out, an answer of old taken for a new one, a wait without a
- * bound. Proof: `test/e2e/CapabilityGate.test.ts`.
+ * bound. Proof: `test/layers/CapabilityGatePeers.test.ts`, and with real
+ * nodes `test/e2e/CapabilityGate.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
