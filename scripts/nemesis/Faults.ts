@@ -25,10 +25,14 @@ export interface Context {
 /** A log this much longer has forgotten what a node lacks that is away. */
 const forgottenEntries = 400
 const awayMillisMax = 4_000
+/** A cluster that refuses to lose a member for so long keeps it. */
+const removalMillisMax = 4_000
 
 /** Mutable: the processes that a fault is acting on. */
 export class Faults {
   private readonly busy = new Set<string>()
+  /** Who lets a node in, once for each: it knows no other address, so they must not leave meanwhile. */
+  private readonly hosts: Array<string> = []
   private readonly context: Context
   readonly done = new Map<Kind, number>()
 
@@ -56,12 +60,11 @@ export class Faults {
 
   private target({ draw, isOfLeader, kind }: Fault): Effect.Effect<string | undefined> {
     return Effect.map(this.context.operator.leader, (leader) => {
-      const free = this.free()
-      if (kind !== "transfer" && isOfLeader && leader !== undefined && free.includes(leader)) {
-        return leader
-      }
       // A transfer is always from the leader, to somebody else.
-      const able = kind === "transfer" ? free.filter((name) => name !== leader) : free
+      const able = this.free().filter((name) =>
+        kind === "transfer" ? name !== leader : kind !== "replace" || !this.hosts.includes(name)
+      )
+      if (isOfLeader && leader !== undefined && able.includes(leader)) return leader
       return able[Math.floor(draw * able.length)]
     })
   }
@@ -114,6 +117,8 @@ export class Faults {
         return operator.way.call((client) => client.transferLeadership(target as Place["nodeName"]))
       case "join":
         return this.joined(target, fault)
+      case "replace":
+        return this.replaced(target, fault)
       case "encrypt":
         return Effect.andThen(
           operator.order((client) => client.enableStorageEnvelope),
@@ -172,13 +177,20 @@ export class Faults {
     )
   }
 
-  /** Asks a node to be let in by, becomes a learner and a voter, and mostly leaves again. */
-  private joined(by: string, fault: Fault): Effect.Effect<void, unknown> {
+  /** A new node, which `by` lets in, becomes a learner and then a voter. */
+  private letIn(by: string): Effect.Effect<Place["nodeName"], unknown> {
+    return Effect.acquireUseRelease(
+      Effect.sync(() => void this.hosts.push(by)),
+      () => this.admitted(["--join", Endpoint.format(this.context.nodes.peerOf(by))]),
+      () => Effect.sync(() => void this.hosts.splice(this.hosts.indexOf(by), 1))
+    )
+  }
+
+  private admitted(join: ReadonlyArray<string>): Effect.Effect<Place["nodeName"], unknown> {
     const { nextPlace, nodes, operator, say } = this.context
     return Effect.gen({ self: this }, function* () {
       const place = yield* nextPlace
       const { nodeName, peer: address } = place
-      const join = ["--join", Endpoint.format(nodes.peerOf(by))]
       this.busy.add(nodeName)
       yield* Effect.uninterruptible(
         nodes.start(place, [...join, "--peer-listen", Endpoint.format(address)])
@@ -191,14 +203,57 @@ export class Faults {
       const isVoter = ({ _tag }: { readonly _tag: string }) => _tag === "NotALearner"
       yield* operator.order((to) => to.promoteMember(nodeName), isVoter)
       say(`${nodeName} is a voter`)
+      return nodeName
+    })
+  }
+
+  /** Ordered until it is so: as long as too few of the others are there, the cluster refuses. */
+  private removed(nodeName: Place["nodeName"]): Effect.Effect<void> {
+    const { operator, say } = this.context
+    const isGone = ({ _tag }: { readonly _tag: string }) => _tag === "MemberUnknown"
+    return Effect.andThen(
+      operator.order((to) => to.removeMember(nodeName), isGone),
+      Effect.sync(() => say(`${nodeName} is removed`))
+    )
+  }
+
+  /** Its process ends, and it is no part of the cluster any more. */
+  private ended(nodeName: string): Effect.Effect<void, unknown> {
+    const { nodes } = this.context
+    const gone = Effect.andThen(
+      nodes.kill(nodeName),
+      Effect.sync(() => nodes.forget(nodeName))
+    )
+    return Effect.uninterruptible(gone)
+  }
+
+  /** Becomes a learner and a voter, and mostly leaves again. */
+  private joined(by: string, fault: Fault): Effect.Effect<void, unknown> {
+    return Effect.gen({ self: this }, function* () {
+      const nodeName = yield* this.letIn(by)
       yield* Effect.sleep(fault.millis)
       if (fault.draw > 0.7) return
-      const isGone = ({ _tag }: { readonly _tag: string }) => _tag === "MemberUnknown"
-      yield* operator.order((to) => to.removeMember(nodeName), isGone)
-      say(`${nodeName} is removed`)
-      this.busy.add(nodeName)
-      yield* Effect.uninterruptible(nodes.kill(nodeName))
-      nodes.forget(nodeName)
+      const isFree = () => this.free().includes(nodeName) && !this.hosts.includes(nodeName)
+      yield* until(Effect.sync(isFree))
+      yield* this.holding([nodeName], Effect.andThen(this.removed(nodeName), this.ended(nodeName)))
+    })
+  }
+
+  /**
+   * The member leaves for good; while clients still ask it, it must not answer. Then a new node is let in
+   * by another member.
+   */
+  private replaced(target: string, { draw, millis }: Fault): Effect.Effect<void, unknown> {
+    return Effect.gen({ self: this }, function* () {
+      const removed = Effect.timeout(this.removed(target as Place["nodeName"]), removalMillisMax)
+      const asked = Effect.sleep(millis / 4)
+      const left = Effect.andThen(Effect.andThen(removed, asked), this.ended(target))
+      yield* this.holding([target], left)
+      const another = Effect.sync(() => {
+        const free = this.free()
+        return free[Math.floor(draw * free.length)]
+      })
+      yield* this.letIn(yield* answered(another))
     })
   }
 }

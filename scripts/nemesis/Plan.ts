@@ -6,10 +6,13 @@
  */
 import { seededNumbers } from "../../test/support/SeededNumbers.ts"
 
-/** `away`: killed until the log has forgotten what it lacks. `join`: learner, voter, removed again. */
+/**
+ * `away`: killed until the log has forgotten what it lacks. `join`: learner, voter, removed again.
+ * `replace`: a member leaves for good, and a new node takes its place.
+ */
 export const kinds = [
-  ...["kill", "stop", "partition", "one way", "join", "away", "transfer"],
-  ...["slow", "delay", "kill all", "encrypt"]
+  ...["kill", "stop", "partition", "one way", "join", "replace", "away"],
+  ...["transfer", "slow", "delay", "kill all", "encrypt"]
 ] as const satisfies ReadonlyArray<string> as ReadonlyArray<Kind>
 
 export type Kind =
@@ -18,6 +21,7 @@ export type Kind =
   | "partition"
   | "one way"
   | "join"
+  | "replace"
   | "away"
   | "transfer"
   | "slow"
