@@ -4,7 +4,7 @@
  * Everything per entry, per message and per proposal happens here, without Effect; the loop around it
  * is `RaftEngineRound`. What must never happen: an append the guard has not admitted; an answer to a
  * proposer whose entry is not applied; a step that a message of another member makes fail.
- * Proof: `test/layers/RaftEngine.test.ts`, `test/simulation/Cluster.test.ts`.
+ * Proof: `test/layers/RaftEngine.test.ts`, `test/simulation/Simulation.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"

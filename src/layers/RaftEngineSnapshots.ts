@@ -4,7 +4,7 @@
  *
  * What must never happen: a core that takes a snapshot for installed whose content is not durable; an
  * entry applied above a snapshot before its keys, its cutover index and the wrap flag are in place; a
- * state removed that the core is about to install. Proof: `test/simulation/Cluster.test.ts`.
+ * state removed that the core is about to install. Proof: `test/simulation/Simulation.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"

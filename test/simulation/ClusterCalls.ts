@@ -1,7 +1,5 @@
 /** How the clients of a simulated cluster call it, and what they make of the answers. */
 import * as Cause from "effect/Cause"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { definite } from "../../scripts/nemesis/Recorder.ts"
 
 export const settings = {
@@ -23,9 +21,3 @@ export const tagOf = (cause: Cause.Cause<unknown>): string => {
 
 /** A write that was refused so is not applied and never will be. */
 export const isDefinite = (cause: Cause.Cause<unknown>): boolean => definite.has(tagOf(cause))
-
-/** A violation is no failure of a request. */
-export const rethrown = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-  Exit.isFailure(exit) && Cause.hasDies(exit.cause)
-    ? Effect.die(Cause.squash(exit.cause))
-    : Effect.void
