@@ -4,7 +4,7 @@
  *
  * A configuration counts once it is applied, in the core as in the state. What must never happen: a core
  * with another configuration than the applied state; a campaign of a node that is no sole voter before
- * its time. Proof: `test/simulation/Cluster.test.ts`, `test/layers/RaftEngineCluster.test.ts`.
+ * its time. Proof: `test/simulation/Simulation.test.ts`, `test/layers/RaftEngineCluster.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import {
