@@ -1,13 +1,13 @@
 /** Who uses a simulated cluster: writers with and without a session, readers, and an operator. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { SessionId, type SessionSequence } from "../../src/domain/log/Request.ts"
+import type { SessionId, SessionSequence } from "../../src/domain/log/Request.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { isDefinite, tagOf } from "./ClusterCalls.ts"
 import { Linearizable } from "./invariants/Linearizable.ts"
-import { SharedKeys } from "./SharedKeys.ts"
+import { openSession, SharedKeys } from "./SharedKeys.ts"
 import type { World } from "./World.ts"
 
 const attemptsMax = 6
@@ -59,7 +59,7 @@ export class Clients {
       while (!this.world.isOver) {
         yield* Effect.sleep(this.world.sim.numbers.below(20))
         if (hasSession && session === undefined) {
-          session = yield* this.openSession
+          session = yield* openSession(this.world, () => this.whoLeads())
           sequence = 0
           continue
         }
@@ -67,19 +67,6 @@ export class Clients {
         const once = session === undefined ? undefined : { sessionId: session, sequence }
         if ((yield* this.write(key, once)) === "sessionLost") session = undefined
       }
-    })
-  }
-
-  private get openSession(): Effect.Effect<SessionId | undefined> {
-    return Effect.gen({ self: this }, function* () {
-      const { numbers } = this.world.sim
-      const digits = Array.from({ length: 32 }, () => numbers.below(16).toString(16))
-      const id = SessionId.make(digits.join(""))
-      const name = this.whoLeads()
-      if (name === undefined) return undefined
-      const opening = Effect.flatMap(KvStore, (store) => store.openSession(id))
-      const answer = yield* this.world.call(name, opening)
-      return answer !== "lost" && Exit.isSuccess(answer) ? id : undefined
     })
   }
 

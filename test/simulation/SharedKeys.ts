@@ -59,7 +59,9 @@ export class SharedKeys {
         yield* Effect.sleep(numbers.below(pauseMillisMax))
         const key = keys[numbers.below(keys.length)]!
         const isRead = numbers.below(3) === 0
-        if (hasSession && session === undefined && !isRead) session = yield* this.openSession
+        if (hasSession && session === undefined && !isRead) {
+          session = yield* openSession(this.world, () => this.world.cluster.readyLeader())
+        }
         if (hasSession && session === undefined && !isRead) continue
         const once = session === undefined ? undefined : { sessionId: session, sequence: number }
         const value = `value ${name}.${number}`
@@ -135,20 +137,23 @@ export class SharedKeys {
     const leader = sim.numbers.below(4) === 0 ? undefined : cluster.readyLeader()
     return leader ?? this.world.pick(cluster.openNames)
   }
-
-  private get openSession(): Effect.Effect<SessionId | undefined> {
-    return Effect.gen({ self: this }, function* () {
-      const { numbers } = this.world.sim
-      const digits = Array.from({ length: 32 }, () => numbers.below(16).toString(16))
-      const id = SessionId.make(digits.join(""))
-      const name = this.world.cluster.readyLeader()
-      if (name === undefined) return undefined
-      const opening = Effect.flatMap(KvStore, (store) => store.openSession(id))
-      const answer = yield* this.world.call(name, opening)
-      return answer !== "lost" && Exit.isSuccess(answer) ? id : undefined
-    })
-  }
 }
+
+/** By whoever is chosen; `undefined` if it is not known to be there. */
+export const openSession = (
+  world: World,
+  choose: () => string | undefined
+): Effect.Effect<SessionId | undefined> =>
+  Effect.gen(function* () {
+    const { numbers } = world.sim
+    const digits = Array.from({ length: 32 }, () => numbers.below(16).toString(16))
+    const id = SessionId.make(digits.join(""))
+    const name = choose()
+    if (name === undefined) return undefined
+    const opening = Effect.flatMap(KvStore, (store) => store.openSession(id))
+    const answer = yield* world.call(name, opening)
+    return answer !== "lost" && Exit.isSuccess(answer) ? id : undefined
+  })
 
 /** A store as `Calls` asks for it: keys are text. */
 const storeOf = (store: Store, session?: SessionSequence) => ({
