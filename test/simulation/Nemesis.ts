@@ -94,7 +94,7 @@ export class Nemesis {
   private comesBack(name: string, back: number | undefined): Effect.Effect<void> {
     if (back === undefined) return Effect.void
     const { world } = this
-    world.endsAfter(back, () => undefined)
+    world.lasts(back)
     const later = Effect.andThen(Effect.sleep(back), world.revive(name))
     return Effect.asVoid(Effect.forkDetach(later))
   }

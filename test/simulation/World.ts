@@ -116,8 +116,13 @@ export class World {
 
   /** Ends in so many milliseconds what was begun. */
   endsAfter(millis: number, end: () => void): void {
-    this.calmAtMillis = Math.max(this.calmAtMillis, this.sim.currentTimeMillisUnsafe() + millis)
+    this.lasts(millis)
     this.sim.after(millis, end)
+  }
+
+  /** It is not calm before so many milliseconds have passed. */
+  lasts(millis: number): void {
+    this.calmAtMillis = Math.max(this.calmAtMillis, this.sim.currentTimeMillisUnsafe() + millis)
   }
 
   /** Does not wait. */
