@@ -86,15 +86,18 @@ const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
   const failure = (reason: string) =>
     new ProcessFailure({ command: `sealog ${commandArguments[0]}`, reason })
 
-  const end = Effect.callback<Ended>((resume) => {
+  /** Without a bound: for who waits for something else, which its end would be the end of. */
+  const gone = Effect.callback<Ended>((resume) => {
     if (ended !== undefined) return resume(Effect.succeed(ended))
-    child.once("close", (code, signal) => resume(Effect.succeed({ code, signal, ...output })))
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: endMillisMax,
-      orElse: () => Effect.fail(failure(`has not ended within ${endMillisMax} ms`))
-    })
-  )
+    const closed = (code: Ended["code"], signal: Ended["signal"]) =>
+      resume(Effect.succeed({ code, signal, ...output }))
+    child.once("close", closed)
+    return Effect.sync(() => child.off("close", closed))
+  })
+  const end = Effect.timeoutOrElse(gone, {
+    duration: endMillisMax,
+    orElse: () => Effect.fail(failure(`has not ended within ${endMillisMax} ms`))
+  })
   return {
     /** Returns when the process has ended and all it printed is read. */
     end,
@@ -107,7 +110,7 @@ const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
     said: (what: RegExp) =>
       saidOn(child, output, what).pipe(
         Effect.raceFirst(
-          Effect.flatMap(end, ({ stderr }) =>
+          Effect.flatMap(gone, ({ stderr }) =>
             Effect.fail(failure(`ended without saying ${what}: ${stderr.trim()}`))
           )
         ),
@@ -120,7 +123,7 @@ const running = (commandArguments: ReadonlyArray<string>, launch: Launch) => {
     /** The first line on stdout. */
     firstLine: firstLineOf(child, output).pipe(
       Effect.raceFirst(
-        Effect.flatMap(end, ({ stderr }) =>
+        Effect.flatMap(gone, ({ stderr }) =>
           Effect.fail(failure(`ended before it was ready: ${stderr.trim()}`))
         )
       ),
