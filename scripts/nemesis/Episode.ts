@@ -120,7 +120,7 @@ const course = Effect.fnUntraced(function* (
       Array.from({ length: Clients.clientCount }, (_, id) => id),
       (id) =>
         Clients.run(id, {
-          ...{ recorder, endpoints: nodes.endpoints },
+          ...{ recorder, endpoints: nodes.clientEndpoints },
           numbers: seededNumbers(plan.seed * 100 + id),
           isOver: () => isOver || sinceBegan() > loadMillisMax
         }),
@@ -141,7 +141,7 @@ const course = Effect.fnUntraced(function* (
   ).pipe(Effect.timeoutOption(Math.max(0, faultsMillisMax - sinceBegan())))
 
   say("healing")
-  yield* Healing.heal(nodes, operator, recorder)
+  yield* Healing.heal(nodes, operator, recorder, faults.leaving)
   say("healed")
   yield* Effect.timeoutOption(
     answered(recorder.answered + operationsAfter),

@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import { answered } from "../cluster/Asking.ts"
+import * as ClientLinks from "./ClientLinks.ts"
 import * as Link from "./Link.ts"
 import type { Nodes, Place } from "./Nodes.ts"
 import { type Operator, until } from "./Operator.ts"
@@ -25,7 +26,7 @@ export interface Context {
 /** A log this much longer has forgotten what a node lacks that is away. */
 const forgottenEntries = 400
 const awayMillisMax = 4_000
-/** A cluster that refuses to lose a member for so long keeps it. */
+/** What a cluster refuses for so long is left to the healing. */
 const removalMillisMax = 4_000
 
 /** Mutable: the processes that a fault is acting on. */
@@ -35,6 +36,11 @@ export class Faults {
   private readonly hosts: Array<string> = []
   private readonly context: Context
   readonly done = new Map<Kind, number>()
+  /**
+   * Their removal was ordered, and they are not ended. It may be done at any time later, so nothing else
+   * is done to them, and the healing sees it through.
+   */
+  readonly leaving = new Set<Place["nodeName"]>()
 
   constructor(context: Context) {
     this.context = context
@@ -71,7 +77,9 @@ export class Faults {
 
   private free(): ReadonlyArray<string> {
     const { nodes } = this.context
-    return nodes.names().filter((name) => nodes.isRunning(name) && !this.busy.has(name))
+    const isLeft = (name: string) =>
+      nodes.isRunning(name) && !this.busy.has(name) && !this.leaving.has(name as Place["nodeName"])
+    return nodes.names().filter(isLeft)
   }
 
   private inflict(fault: Fault, target: string): Effect.Effect<void, unknown> {
@@ -113,12 +121,14 @@ export class Faults {
         const traffic = Link.delay(5 + 60 * fault.draw, 40)
         return this.troubled({ pairs, traffic }, lasting)
       }
+      case "clients":
+        return this.waysTroubled(fault, target)
       case "transfer":
         return operator.way.call((client) => client.transferLeadership(target as Place["nodeName"]))
       case "join":
         return this.joined(target, fault)
       case "replace":
-        return this.replaced(target, fault)
+        return this.replaced(target as Place["nodeName"], fault)
       case "encrypt":
         return Effect.andThen(
           operator.order((client) => client.enableStorageEnvelope),
@@ -177,6 +187,18 @@ export class Faults {
     )
   }
 
+  /** Requests that are under way are cut off, late or lost as well. */
+  private waysTroubled({ draw, isOfAll, millis }: Fault, target: string) {
+    const { clientLinks, names } = this.context.nodes
+    const nodeNames = isOfAll ? names() : [target]
+    const trouble: ClientLinks.Trouble = { nodeNames, link: ClientLinks.linkOf(draw) }
+    return Effect.acquireUseRelease(
+      Effect.sync(() => clientLinks.begin(trouble)),
+      () => Effect.sleep(millis),
+      () => Effect.sync(() => clientLinks.end(trouble))
+    )
+  }
+
   /** A new node, which `by` lets in, becomes a learner and then a voter. */
   private letIn(by: string): Effect.Effect<Place["nodeName"], unknown> {
     return Effect.acquireUseRelease(
@@ -210,21 +232,17 @@ export class Faults {
   /** Ordered until it is so: as long as too few of the others are there, the cluster refuses. */
   private removed(nodeName: Place["nodeName"]): Effect.Effect<void> {
     const { operator, say } = this.context
-    const isGone = ({ _tag }: { readonly _tag: string }) => _tag === "MemberUnknown"
-    return Effect.andThen(
-      operator.order((to) => to.removeMember(nodeName), isGone),
-      Effect.sync(() => say(`${nodeName} is removed`))
-    )
+    return Effect.gen({ self: this }, function* () {
+      this.leaving.add(nodeName)
+      yield* operator.removed(nodeName)
+      say(`${nodeName} is removed`)
+    })
   }
 
   /** Its process ends, and it is no part of the cluster any more. */
-  private ended(nodeName: string): Effect.Effect<void, unknown> {
-    const { nodes } = this.context
-    const gone = Effect.andThen(
-      nodes.kill(nodeName),
-      Effect.sync(() => nodes.forget(nodeName))
-    )
-    return Effect.uninterruptible(gone)
+  private ended(nodeName: Place["nodeName"]): Effect.Effect<void, unknown> {
+    const gone = Effect.sync(() => void this.leaving.delete(nodeName))
+    return Effect.uninterruptible(Effect.andThen(this.context.nodes.dismiss(nodeName), gone))
   }
 
   /** Becomes a learner and a voter, and mostly leaves again. */
@@ -243,9 +261,12 @@ export class Faults {
    * The member leaves for good; while clients still ask it, it must not answer. Then a new node is let in
    * by another member.
    */
-  private replaced(target: string, { draw, millis }: Fault): Effect.Effect<void, unknown> {
+  private replaced(
+    target: Place["nodeName"],
+    { draw, millis }: Fault
+  ): Effect.Effect<void, unknown> {
     return Effect.gen({ self: this }, function* () {
-      const removed = Effect.timeout(this.removed(target as Place["nodeName"]), removalMillisMax)
+      const removed = Effect.timeout(this.removed(target), removalMillisMax)
       const asked = Effect.sleep(millis / 4)
       const left = Effect.andThen(Effect.andThen(removed, asked), this.ended(target))
       yield* this.holding([target], left)

@@ -4,6 +4,7 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import type { NodeName } from "../../src/domain/Ids.ts"
 import type { RangePage } from "../../src/services/KvStore.ts"
 import { answered } from "../cluster/Asking.ts"
 import * as Calls from "./Calls.ts"
@@ -25,19 +26,22 @@ const within = (what: string, millis: number) =>
       Effect.fail(new NotHealed({ message: `${what} within ${millis} ms after all was healed` }))
   })
 
-/** Returns when each member has taken a write. */
+/** Returns when each member has taken a write; `leaving` are members no more then. */
 export const heal = Effect.fnUntraced(function* (
   nodes: Nodes,
   operator: Operator,
-  recorder: Recorder
+  recorder: Recorder,
+  leaving: ReadonlySet<NodeName> = new Set()
 ) {
   nodes.links.heal()
+  nodes.clientLinks.heal()
   const each = { concurrency: "unbounded", discard: true } as const
   yield* Effect.forEach(nodes.names(), (name) => nodes.signal(name, "SIGCONT"), each)
   yield* Effect.forEach(nodes.names().filter(nodes.isKilled), nodes.restart, each)
   yield* accepted(nodes, operator, recorder, "anybody", undefined).pipe(
     within("no node takes a write", progressMillisMax)
   )
+  yield* Effect.forEach(leaving, (name) => left(nodes, operator, name), { discard: true })
   yield* dismissed(nodes, operator)
   const [ended] = nodes.endedByThemselves()
   if (ended !== undefined) return yield* new NotHealed({ message: ended })
@@ -75,14 +79,25 @@ const accepted = (
   )
 }
 
-/** Nodes that are no members, because they were not let in in time or have left, are ended. */
+/**
+ * Whether a removal that was given up is done nobody knows, nor when: so it is ordered until it is. What
+ * a node that was away still has in hand of it finds nothing to remove.
+ */
+const left = (nodes: Nodes, operator: Operator, name: NodeName) =>
+  operator
+    .removed(name)
+    .pipe(
+      within(`${name} is not removed`, progressMillisMax),
+      Effect.andThen(nodes.names().includes(name) ? nodes.dismiss(name) : Effect.void)
+    )
+
+/** Nodes that are no members, because they were not let in in time, are ended. */
 const dismissed = Effect.fnUntraced(function* (nodes: Nodes, operator: Operator) {
   const leader = yield* named(operator)
   const rows = yield* operator.way.call(({ members }) => members, nodes.endpointOf(leader))
   const members = new Set<string>(rows.map(({ nodeName }) => nodeName))
   for (const name of nodes.names().filter((name) => !members.has(name))) {
-    yield* nodes.kill(name)
-    nodes.forget(name)
+    yield* nodes.dismiss(name)
   }
 })
 

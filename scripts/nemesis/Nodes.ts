@@ -1,9 +1,9 @@
 /**
  * The nodes of an episode: real `sealog serve` processes, each with a proxy in front of its peer
- * address; killed, stopped and started as the plan wants it.
+ * address and another one in front of its client endpoint; killed, stopped and started as the plan wants it.
  *
- * The members know the addresses of the proxies. Clients, and nodes that forward, reach a node at its
- * own client endpoint: a partition is one of the peers. What must never happen: a process or a stopped
+ * The members know the addresses of the proxies, and so do the clients. Operators, and nodes that forward,
+ * reach a node at its own client endpoint. What must never happen: a process or a stopped
  * one that outlives the scope, a node that ends by itself unnoticed. Its stderr is in `NAME.log`.
  */
 import { existsSync, readFileSync } from "node:fs"
@@ -15,6 +15,7 @@ import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import { keptPorts } from "../cluster/KeptPort.ts"
 import * as NodeProcess from "../demo/NodeProcess.ts"
+import { ClientLinks } from "./ClientLinks.ts"
 import { PeerLinks } from "./PeerLinks.ts"
 import * as PeerOrigin from "./PeerOrigin.ts"
 import * as Proxy from "./Proxy.ts"
@@ -25,6 +26,8 @@ export interface Place {
   readonly log: string
   /** Its own client endpoint. */
   readonly client: Endpoint.Endpoint
+  /** Where clients find it: a proxy. */
+  readonly clientProxy: Endpoint.Endpoint
   /** As the members know it: its proxy. */
   readonly peer: Endpoint.Endpoint
   readonly boundPort: number
@@ -55,11 +58,13 @@ export type Nodes = Effect.Success<ReturnType<typeof make>>
 export const make = Effect.fnUntraced(function* ({ directory, kekFile, random }: Options) {
   const scope = yield* Effect.scope
   const links = new PeerLinks()
+  const clientLinks = new ClientLinks()
   const members = new Map<string, Member>()
 
   const place = (nodeName: string) =>
-    Effect.map(placeOf(nodeName, { directory, random }), ({ made, proxy }) => {
-      links.add(nodeName, proxy)
+    Effect.map(placeOf(nodeName, { directory, random }), ({ clientProxy, made, peerProxy }) => {
+      links.add(nodeName, peerProxy)
+      clientLinks.add(nodeName, clientProxy)
       return made
     }).pipe(Scope.provide(scope))
 
@@ -81,8 +86,18 @@ export const make = Effect.fnUntraced(function* ({ directory, kekFile, random }:
   }
 
   const of = (nodeName: string): Member => members.get(nodeName)!
+  /** With SIGKILL; returns when it is gone. */
+  const kill = (nodeName: string) =>
+    Effect.suspend(() => {
+      const { process } = of(nodeName)
+      of(nodeName).process = undefined
+      if (process === undefined) return Effect.void
+      process.kill("SIGKILL")
+      return Effect.asVoid(process.end)
+    })
   return {
     links,
+    clientLinks,
     place,
     /** The first start of a node. */
     start: (at: Place, flags: ReadonlyArray<string>) => {
@@ -94,19 +109,23 @@ export const make = Effect.fnUntraced(function* ({ directory, kekFile, random }:
     /** Returns when it serves. */
     ready: (nodeName: string) =>
       Effect.suspend(() => of(nodeName).process?.firstLine ?? Effect.succeed("")),
-    /** With SIGKILL; returns when it is gone. */
-    kill: (nodeName: string) =>
-      Effect.suspend(() => {
-        const { process } = of(nodeName)
-        of(nodeName).process = undefined
-        if (process === undefined) return Effect.void
-        process.kill("SIGKILL")
-        return Effect.asVoid(process.end)
-      }),
+    kill,
     signal: (nodeName: string, signal: "SIGSTOP" | "SIGCONT") =>
       Effect.sync(() => void of(nodeName).process?.kill(signal)),
-    /** It is no part of the cluster any more. */
-    forget: (nodeName: string) => void members.delete(nodeName),
+    /** Killed, and no part of the cluster any more. */
+    dismiss: (nodeName: string) =>
+      Effect.andThen(
+        kill(nodeName),
+        Effect.sync(() => void members.delete(nodeName))
+      ),
+    ...viewOf(members)
+  }
+})
+
+/** What is known of them without asking. */
+const viewOf = (members: ReadonlyMap<string, Member>) => {
+  const of = (nodeName: string): Member => members.get(nodeName)!
+  return {
     /** All that belong to the cluster, whether they run or not. */
     names: () => [...members.keys()],
     isRunning: (nodeName: string) => {
@@ -124,28 +143,35 @@ export const make = Effect.fnUntraced(function* ({ directory, kekFile, random }:
           ? []
           : [`${nodeName} ended by itself (${how.signal ?? `exit code ${how.code}`})`]
       }),
-    /** Where clients may try their luck, whatever is the matter there. */
-    endpoints: () => [...members.values()].map((member) => member.place.client)
+    /** Where operators may try their luck, whatever is the matter there. */
+    endpoints: () => [...members.values()].map(({ place: { client } }) => client),
+    /** The same for clients, whose way may be in trouble too. */
+    clientEndpoints: () => [...members.values()].map(({ place: { clientProxy } }) => clientProxy)
   }
-})
+}
 
-/** Chooses the ports, and opens the proxy. */
+/** Chooses the ports, and opens the proxies. */
 const placeOf = Effect.fnUntraced(function* (
   nodeName: string,
   { directory, random }: Pick<Options, "directory" | "random">
 ) {
   const [client, boundPort] = (yield* keptPorts(2)) as [number, number]
-  const target = { host: "127.0.0.1", port: boundPort }
-  const proxy = yield* Proxy.open({ target, random, originOf: PeerOrigin.originOf })
+  const host = "127.0.0.1"
+  const peerProxy = yield* Proxy.open({
+    target: { host, port: boundPort },
+    ...{ random, originOf: PeerOrigin.originOf }
+  })
+  const clientProxy = yield* Proxy.open({ target: { host, port: client }, random })
   const made: Place = {
     nodeName: nodeName as NodeName,
     directory: join(directory, nodeName),
     log: join(directory, `${nodeName}.log`),
-    client: { host: "127.0.0.1", port: client },
-    peer: proxy.address,
+    client: { host, port: client },
+    clientProxy: clientProxy.address,
+    peer: peerProxy.address,
     boundPort
   }
-  return { made, proxy }
+  return { made, peerProxy, clientProxy }
 })
 
 const launchOf = ({ boundPort, log, peer }: Place): NodeProcess.Launch => ({

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { NodeStatus } from "../../src/domain/api/AdminApi.ts"
+import type { NodeName } from "../../src/domain/Ids.ts"
 import type { Client } from "../../src/layers/RpcClientSocket.ts"
 import type { SeededNumbers } from "../../test/support/SeededNumbers.ts"
 import { answered } from "../cluster/Asking.ts"
@@ -36,22 +37,26 @@ export const make = Effect.fnUntraced(function* (nodes: Nodes, numbers: SeededNu
     (all) =>
       all.filter(({ role }) => role === "Leader").toSorted((a, b) => b.term - a.term)[0]?.nodeName
   )
+  /** Tries at one node after another, until one has done it. */
+  const order = <A, E extends { readonly _tag: string }>(
+    command: (client: Client) => Effect.Effect<A, E>,
+    isDone: (failure: E) => boolean = () => false
+  ): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      for (;;) {
+        const result = yield* Effect.result(way.call(command))
+        if (result._tag === "Success" || isDone(result.failure as E)) return
+        yield* Effect.sleep(askMillis)
+      }
+    })
   return {
-    way,
-    statuses,
-    leader,
-    /** Tries at one node after another, until one has done it. */
-    order: <A, E extends { readonly _tag: string }>(
-      command: (client: Client) => Effect.Effect<A, E>,
-      isDone: (failure: E) => boolean = () => false
-    ): Effect.Effect<void> =>
-      Effect.gen(function* () {
-        for (;;) {
-          const result = yield* Effect.result(way.call(command))
-          if (result._tag === "Success" || isDone(result.failure as E)) return
-          yield* Effect.sleep(askMillis)
-        }
-      })
+    ...{ way, statuses, leader, order },
+    /** Returns once it is no member, as the leader says. */
+    removed: (nodeName: NodeName) =>
+      order(
+        (to) => to.removeMember(nodeName),
+        ({ _tag }) => _tag === "MemberUnknown"
+      )
   }
 })
 

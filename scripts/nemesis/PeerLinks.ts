@@ -1,12 +1,12 @@
 /**
  * What lies between the nodes: for each ordered pair, what becomes of bytes that one sends the other.
  *
- * Troubles may overlap; of those of one pair the newest counts. What must never happen: a trouble that
- * stays after its end, a node whose proxy is not told. Proof: `test/e2e/NemesisPlan.test.ts`.
+ * What must never happen: a node whose proxy is not told. Proof: `test/e2e/NemesisPlan.test.ts`.
  */
 import type { Traffic } from "./Flow.ts"
 import * as Link from "./Link.ts"
 import type { Proxy } from "./Proxy.ts"
+import { Troubles } from "./Troubles.ts"
 
 /** From one node to another. */
 export type Pair = readonly [from: string, to: string]
@@ -19,7 +19,7 @@ export interface Trouble {
 /** Mutable. */
 export class PeerLinks {
   private readonly proxies = new Map<string, Pick<Proxy, "set">>()
-  private readonly troubles: Array<Trouble> = []
+  private readonly troubles = new Troubles<Trouble>(() => this.tell())
 
   /** `proxy` is in front of the peer address of this node. */
   add(nodeName: string, proxy: Pick<Proxy, "set">): void {
@@ -28,20 +28,16 @@ export class PeerLinks {
   }
 
   begin(trouble: Trouble): void {
-    this.troubles.push(trouble)
-    this.tell()
+    this.troubles.begin(trouble)
   }
 
   end(trouble: Trouble): void {
-    const at = this.troubles.indexOf(trouble)
-    if (at >= 0) this.troubles.splice(at, 1)
-    this.tell()
+    this.troubles.end(trouble)
   }
 
   /** Everything passes again. */
   heal(): void {
-    this.troubles.length = 0
-    this.tell()
+    this.troubles.heal()
   }
 
   private tell(): void {
@@ -56,7 +52,7 @@ export class PeerLinks {
 
   private traffic(from: string, to: string): Traffic {
     const isOfPair = ([a, b]: Pair) => a === from && b === to
-    return this.troubles.findLast(({ pairs }) => pairs.some(isOfPair))?.traffic ?? Link.pass
+    return this.troubles.newest(({ pairs }) => pairs.some(isOfPair))?.traffic ?? Link.pass
   }
 }
 

@@ -8,11 +8,12 @@ import { seededNumbers } from "../../test/support/SeededNumbers.ts"
 
 /**
  * `away`: killed until the log has forgotten what it lacks. `join`: learner, voter, removed again.
- * `replace`: a member leaves for good, and a new node takes its place.
+ * `replace`: a member leaves for good, and a new node takes its place. `clients`: what is wrong is the way
+ * between clients and nodes.
  */
 export const kinds = [
   ...["kill", "stop", "partition", "one way", "join", "replace", "away"],
-  ...["transfer", "slow", "delay", "kill all", "encrypt"]
+  ...["transfer", "slow", "delay", "kill all", "encrypt", "clients"]
 ] as const satisfies ReadonlyArray<string> as ReadonlyArray<Kind>
 
 export type Kind =
@@ -28,6 +29,7 @@ export type Kind =
   | "delay"
   | "kill all"
   | "encrypt"
+  | "clients"
 
 export interface Fault {
   readonly kind: Kind
@@ -38,6 +40,8 @@ export interface Fault {
   readonly isOfLeader: boolean
   /** In [0, 1): which node, how slow, lost or held. */
   readonly draw: number
+  /** Of `clients`: the way to every node, or to one. */
+  readonly isOfAll: boolean
 }
 
 export interface Plan {
@@ -60,7 +64,8 @@ export function make(seed: number, nodeCount?: 3 | 5): Plan {
     // About the election time-out of 1 s and more: what is over sooner is hardly noticed.
     millis: 700 + numbers.below(1_300),
     isOfLeader: numbers.next() < 0.5,
-    draw: numbers.next()
+    draw: numbers.next(),
+    isOfAll: numbers.next() < 0.5
   })
   const drawn = () => fault(repeatable[numbers.below(repeatable.length)]!)
   const size = numbers.next() < 0.6 ? 3 : 5

@@ -1,5 +1,6 @@
 /** What the nemesis draws from a seed, and what its troubles do to the links between nodes. */
 import { describe, expect, it } from "vitest"
+import * as ClientLinks from "../../scripts/nemesis/ClientLinks.ts"
 import * as Link from "../../scripts/nemesis/Link.ts"
 import * as PeerLinks from "../../scripts/nemesis/PeerLinks.ts"
 import * as Plan from "../../scripts/nemesis/Plan.ts"
@@ -55,5 +56,32 @@ describe("the links between nodes", () => {
     expect(linkAt("a", "c")).toEqual(Link.joined())
     links.heal()
     expect(linkAt("b", "a")).toEqual(Link.joined())
+  })
+})
+
+describe("the links between clients and nodes", () => {
+  it("show the newest of two troubles of a node, and nothing once they are healed", () => {
+    const links = new ClientLinks.ClientLinks()
+    const told = new Map<string, Link.Link>()
+    const add = (name: string) => links.add(name, { set: (link) => void told.set(name, link) })
+    add("a")
+    const older = { nodeNames: ["a", "b"], link: Link.cut }
+    const newer = { nodeNames: ["a"], link: Link.blackHole() }
+    links.begin(older)
+    add("b")
+    add("c")
+    links.begin(newer)
+    const all = () => ["a", "b", "c"].map((name) => told.get(name))
+    expect(all()).toEqual([Link.blackHole(), Link.cut, Link.joined()])
+    links.end(newer)
+    expect(all()).toEqual([Link.cut, Link.cut, Link.joined()])
+    links.heal()
+    expect(all()).toEqual([Link.joined(), Link.joined(), Link.joined()])
+  })
+
+  it("are each thing that can be wrong by some draw, and something by every one", () => {
+    const drawn = Array.from({ length: 100 }, (_, at) => ClientLinks.linkOf(at / 100))
+    expect(new Set(drawn).size).toBe(7)
+    expect(drawn).not.toContain(undefined)
   })
 })
