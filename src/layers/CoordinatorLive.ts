@@ -28,7 +28,7 @@ import * as Payload from "../domain/log/Payload.ts"
 import type { SessionSequence } from "../domain/log/Request.ts"
 import { SequenceForgotten, SessionUnknown } from "../domain/session/Errors.ts"
 import type { ProposalFate } from "../domain/telemetry/Counters.ts"
-import { Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
+import { type Administering, Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
@@ -83,7 +83,7 @@ const make = Effect.gen(function* () {
         invariant(isOutcome(answer, "SessionsExpired"), "expiring sessions has its own outcome")
         return answer.count
       }),
-    administer: (body) => within(administer(body))
+    administer: (body, administering) => within(administer(body, administering))
   })
 })
 
@@ -244,20 +244,38 @@ const makeAdminister = Effect.gen(function* () {
   const { proposalTimeoutMillis } = yield* NodeConfig
   const space = yield* FreeSpace
   const wrapFlag = yield* WrapFlag
-  return Effect.fnUntraced(function* (body: Uint8Array) {
-    const intake = engine.intake()
-    if (intake._tag === "Shut") return yield* Effect.fail(intake.reason)
-    const low = space.refusal()
-    if (low !== undefined) return yield* low
-    const answered = yield* Deferred.make<SidecarOutcome, ProposeFailure>()
-    const onEvent = (event: ProposalEvent) => {
-      if (event._tag === "TermLeft") return
-      Deferred.doneUnsafe(answered, answerOf(event, proposalTimeoutMillis))
-    }
-    const toBeSealed = wrapFlag.isSet()
-    yield* engine.propose({ body, term: intake.term, toBeSealed, onEvent })
-    return yield* Deferred.await(answered)
-  })
+  return (body: Uint8Array, { onSettled, term }: Administering) =>
+    Effect.suspend(() => {
+      let isSettled = false
+      const settle = () => {
+        if (!isSettled) onSettled?.()
+        isSettled = true
+      }
+      const answered = Deferred.makeUnsafe<SidecarOutcome, ProposeFailure>()
+      const refused = (failure: ProposeFailure) => {
+        settle()
+        Deferred.doneUnsafe(answered, Effect.fail(failure))
+      }
+      const onEvent = (event: ProposalEvent) => {
+        settle()
+        if (event._tag === "TermLeft") return
+        Deferred.doneUnsafe(answered, answerOf(event, proposalTimeoutMillis))
+      }
+      const intake = engine.intake()
+      const refusal = intake._tag === "Shut" ? intake.reason : space.refusal()
+      if (refusal !== undefined) {
+        refused(refusal)
+        return Deferred.await(answered)
+      }
+      const toBeSealed = wrapFlag.isSet()
+      const proposed = engine.propose({ body, term, toBeSealed, onEvent })
+      // A fibre of its own: what becomes of the proposal is heard also when the caller has gone.
+      const told = Effect.match(proposed, { onSuccess: () => {}, onFailure: refused })
+      return Effect.andThen(
+        Effect.forkDetach(told, { startImmediately: true }),
+        Deferred.await(answered)
+      )
+    })
 })
 
 type LastEvent = Exclude<ProposalEvent, { readonly _tag: "TermLeft" }>

@@ -1,8 +1,9 @@
 /**
  * Phase 0 → 1, and the status of encryption on this node (SPEC §2, §4).
  *
- * What must never happen: two sets of DEKs. The state machine refuses a second bootstrap, so two
- * callers cannot make one. Proof: `test/layers/EncryptionAdmin.test.ts`.
+ * Asked of the leader only, and proposed in the term in which it was asked. What must never happen: two
+ * sets of DEKs. The state machine refuses a second bootstrap, so two callers cannot make one.
+ * Proof: `test/layers/EncryptionAdmin.test.ts`, `EncryptionAdminLeader.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,7 +11,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Command from "../domain/encryption/Command.ts"
 import * as Sidecar from "../domain/encryption/SidecarState.ts"
 import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
-import type { KeyId } from "../domain/Ids.ts"
+import type { KeyId, Term } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate } from "../services/CapabilityGate.ts"
@@ -19,6 +20,7 @@ import { EncryptionAdmin, type EncryptionStatus } from "../services/EncryptionAd
 import { Keystore } from "../services/Keystore.ts"
 import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import { RaftEngine } from "../services/RaftEngine.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
 
 /** Rotations that may overtake one call. */
@@ -30,20 +32,29 @@ const make = Effect.gen(function* () {
   const gate = yield* CapabilityGate
   const status = yield* makeStatus
   const bootstrap = yield* makeBootstrap
+  const engine = yield* RaftEngine
+  const leading = Effect.suspend(() => {
+    const intake = engine.intake()
+    return intake._tag === "Open" ? Effect.succeed(intake.term) : Effect.fail(intake.reason)
+  })
   const oneAtATime = yield* Semaphore.make(1)
 
   /** A rotation that came between makes it stale: then it is proposed for the new key. */
-  const propose = Effect.suspend(() => {
-    const storageKeyId = applier.sidecar.active.storage
-    return coordinator.administer(Command.encode({ _tag: "EnableStorageEnvelope", storageKeyId }))
-  }).pipe(Effect.repeat({ while: ({ _tag }) => _tag === "Stale", times: staleTimesMax }))
+  const propose = (term: Term) =>
+    Effect.suspend(() => {
+      const storageKeyId = applier.sidecar.active.storage
+      const body = Command.encode({ _tag: "EnableStorageEnvelope", storageKeyId })
+      return coordinator.administer(body, { term })
+    }).pipe(Effect.repeat({ while: ({ _tag }) => _tag === "Stale", times: staleTimesMax }))
 
+  /** Everything in the term it began in: the gate has asked the members of no other leader. */
   const enableStorageEnvelope = Effect.gen(function* () {
+    const term = yield* leading
     const before = applier.sidecar.storageEnvelopeIndex
     if (before !== 0) return { index: before, wasAlreadyActive: true }
     yield* gate.check()
-    if (applier.sidecar.keys.length === 0) yield* bootstrap
-    const outcome = yield* propose
+    if (applier.sidecar.keys.length === 0) yield* bootstrap(term)
+    const outcome = yield* propose(term)
     const index = applier.sidecar.storageEnvelopeIndex
     invariant(index !== 0, `the storage envelope is enabled after ${outcome._tag}`)
     return { index, wasAlreadyActive: outcome._tag === "AlreadyActive" }
@@ -59,15 +70,18 @@ const makeBootstrap = Effect.gen(function* () {
   const applier = yield* Applier
   const coordinator = yield* Coordinator
   const keystore = yield* Keystore
-  const { incarnation, nodeName } = yield* Opening
-  return Effect.gen(function* () {
+  return Effect.fnUntraced(function* (term: Term) {
     const { clusterId, keys } = applier.sidecar
     const taken = new Set<KeyId>(keys.map(({ id }) => id))
     const storage = yield* keystore.draw({ purpose: "storage", clusterId, taken })
     taken.add(storage.keyId)
     const raft = yield* keystore.draw({ purpose: "raft", clusterId, taken })
-    const writers = [{ nodeName, incarnation }]
-    yield* coordinator.administer(Command.encode({ _tag: "Bootstrap", storage, raft, writers }))
+    const writers = [...applier.members.byId.values()].map(({ incarnation, nodeName }) => ({
+      nodeName,
+      incarnation
+    }))
+    const body = Command.encode({ _tag: "Bootstrap", storage, raft, writers })
+    yield* coordinator.administer(body, { term })
   })
 })
 

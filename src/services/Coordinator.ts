@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import type { SessionRefusal } from "../domain/apply/Outcome.ts"
 import type { SidecarOutcome } from "../domain/encryption/SidecarState.ts"
 import type { ProposalSuperseded, ProposalTimedOut, SpaceLow } from "../domain/engine/Errors.ts"
+import type { Term } from "../domain/Ids.ts"
 import type { IdleSession } from "../domain/log/Payload.ts"
 import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
 import type { TooManySessions } from "../domain/session/Errors.ts"
@@ -15,6 +16,17 @@ import type { ProposeRejection } from "./RaftEngine.ts"
 
 /** Of these only `ProposalTimedOut` and `NodeStopped` leave open whether the proposal is applied. */
 export type ProposeFailure = ProposeRejection | ProposalSuperseded | ProposalTimedOut | SpaceLow
+
+/** In which term a command of the administration is proposed, and who is told what becomes of it. */
+export interface Administering {
+  /** The one it was decided in; in any other it is refused with `NotLeader`. */
+  readonly term: Term
+  /**
+   * Called once in any case, whatever becomes of the caller: the command is applied here, or this node
+   * has left that term, or it is not in the log. Must be quick and must not throw.
+   */
+  readonly onSettled?: () => void
+}
 
 export class Coordinator extends Context.Service<
   Coordinator,
@@ -44,6 +56,9 @@ export class Coordinator extends Context.Service<
      * Proposes a command of the encryption administration, in an entry of its own; passes a closed
      * barrier. Returns what applying it did.
      */
-    readonly administer: (body: Uint8Array) => Effect.Effect<SidecarOutcome, ProposeFailure>
+    readonly administer: (
+      body: Uint8Array,
+      administering: Administering
+    ) => Effect.Effect<SidecarOutcome, ProposeFailure>
   }
 >()("sealog/Coordinator") {}

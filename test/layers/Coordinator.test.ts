@@ -30,6 +30,8 @@ import { entriesOf, get, put, ready } from "../support/NodeCalls.ts"
 const coordinator = (engine: HeldEngine, settings?: Partial<NodeSettings>) =>
   coordinatorOver(engine, { settings })
 
+const term = 1 as Term
+
 describe("group commit (SPEC §9)", () => {
   it.effect("gives each caller of a batch its own answer", () => {
     const engine = new HeldEngine()
@@ -191,7 +193,7 @@ describe("admission (SPEC §9, §13)", () => {
     return Effect.gen(function* () {
       expect(yield* Effect.flip(propose("a"))).toBe(reason)
       const { administer } = yield* Coordinator
-      expect(yield* Effect.flip(administer(Buffer.of(5)))).toBe(reason)
+      expect(yield* Effect.flip(administer(Buffer.of(5), { term }))).toBe(reason)
       yield* settled
       expect(engine.held).toEqual([])
       expect(yield* inflightCount).toBe(0)
@@ -205,7 +207,7 @@ describe("admission (SPEC §9, §13)", () => {
       barrier.close()
       expect(yield* Effect.flip(propose("a"))).toMatchObject({ _tag: "CutoverInFlight" })
       const { administer } = yield* Coordinator
-      const administered = yield* start(administer(Buffer.of(5)))
+      const administered = yield* start(administer(Buffer.of(5), { term }))
       const held = yield* engine.proposal(1)
       expect(held.proposal.body).toEqual(Buffer.of(5))
       expect(yield* inflightCount).toBe(0)
@@ -322,13 +324,44 @@ describe("the time-out (SPEC §9)", () => {
     const engine = new HeldEngine()
     return Effect.gen(function* () {
       const { administer } = yield* Coordinator
-      const caller = yield* start(Effect.flip(administer(Buffer.of(5))))
+      const caller = yield* start(Effect.flip(administer(Buffer.of(5), { term })))
       const held = yield* engine.proposal(1)
       held.appended()
       yield* TestClock.adjust(50)
       expect(yield* Fiber.join(caller)).toMatchObject({ _tag: "ProposalTimedOut" })
       held.applied({ _tag: "Encryption", outcome: { _tag: "Stale" } })
     }).pipe(Effect.provide(coordinator(engine, { proposalTimeoutMillis: 50 })))
+  })
+
+  it.effect("tells once what became of a command, also when its caller has gone", () => {
+    const engine = new HeldEngine()
+    return Effect.gen(function* () {
+      const { administer } = yield* Coordinator
+      let settledTimes = 0
+      const onSettled = () => {
+        settledTimes += 1
+      }
+      const asked = administer(Buffer.of(5), { term, onSettled })
+      const caller = yield* start(asked)
+      const held = yield* engine.proposal(1)
+      yield* Fiber.interrupt(caller)
+      expect(settledTimes).toBe(0)
+      held.appended()
+      held.proposal.onEvent({ _tag: "TermLeft" })
+      held.applied({ _tag: "Encryption", outcome: { _tag: "Stale" } })
+      expect(settledTimes).toBe(1)
+
+      const second = yield* start(asked)
+      const refused = yield* engine.proposal(2)
+      yield* Fiber.interrupt(second)
+      refused.appended(new NotLeader({ leader: undefined }))
+      yield* settled
+      expect(settledTimes).toBe(2)
+
+      engine.intake = { _tag: "Shut", reason: new NotLeader({ leader: undefined }) }
+      yield* Effect.flip(asked)
+      expect(settledTimes).toBe(3)
+    }).pipe(Effect.provide(coordinator(engine)))
   })
 
   it.effect("of a node whose disk is slow: the write is applied after all", () => {

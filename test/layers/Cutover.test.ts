@@ -5,11 +5,19 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Command from "../../src/domain/encryption/Command.ts"
 import type { KeyId } from "../../src/domain/Ids.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
-import { cutOver, enableStorage, entriesOf, get, put, ready, status } from "../support/NodeCalls.ts"
+import {
+  administer,
+  cutOver,
+  enableStorage,
+  entriesOf,
+  get,
+  put,
+  ready,
+  status
+} from "../support/NodeCalls.ts"
 
 describe("the phases (SPEC §2, §12)", () => {
   it.effect("go from plaintext to sealed values to a sealed log, each once", () =>
@@ -111,9 +119,8 @@ describe("the phases (SPEC §2, §12)", () => {
     Effect.gen(function* () {
       yield* ready
       yield* enableStorage
-      const coordinator = yield* Coordinator
       const marker = Command.encode({ _tag: "EnableRaftEnvelope", raftKeyId: 1 as KeyId })
-      expect(yield* coordinator.administer(marker)).toEqual({ _tag: "Stale" })
+      expect(yield* administer(marker)).toEqual({ _tag: "Stale" })
       expect(yield* status).toMatchObject({ phase: 1, isWrapFlagSet: false })
       yield* put("a", "1")
       expect(yield* cutOver).toMatchObject({ wasAlreadyActive: false })

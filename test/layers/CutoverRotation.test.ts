@@ -7,12 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Command from "../../src/domain/encryption/Command.ts"
 import { Applier } from "../../src/services/Applier.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import * as Stages from "../support/CutoverStages.ts"
-import { cutOver, get, put, status } from "../support/NodeCalls.ts"
+import { administer, cutOver, get, put, status } from "../support/NodeCalls.ts"
 
 /** A new active raft DEK; there is no call of the administration for it yet. */
 const rotate = Effect.gen(function* () {
@@ -20,7 +19,7 @@ const rotate = Effect.gen(function* () {
   const taken = new Set(keys.map(({ id }) => id))
   const drawn = yield* (yield* Keystore).draw({ purpose: "raft", clusterId, taken })
   const command = Command.encode({ _tag: "Rotate", purpose: "raft", ...drawn })
-  expect(yield* (yield* Coordinator).administer(command)).toEqual({ _tag: "Applied" })
+  expect(yield* administer(command)).toEqual({ _tag: "Applied" })
 })
 
 const assertRefused = (caller: Fiber.Fiber<unknown, unknown>, markers: number) =>

@@ -7,12 +7,19 @@ import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
 import * as KekProviderNone from "../../src/layers/KekProviderNone.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Applier } from "../../src/services/Applier.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
-import { cutOver, enableStorage, entriesOf, put, ready, status } from "../support/NodeCalls.ts"
+import {
+  administer,
+  cutOver,
+  enableStorage,
+  entriesOf,
+  put,
+  ready,
+  status
+} from "../support/NodeCalls.ts"
 
 const sealingReady = Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
 
@@ -76,13 +83,12 @@ describe("enableStorageEnvelope (SPEC §4)", () => {
       yield* ready
       const { clusterId, nodeName, incarnation } = yield* Opening
       const keystore = yield* Keystore
-      const coordinator = yield* Coordinator
       const storage = yield* keystore.draw({ purpose: "storage", clusterId, taken: new Set() })
       const taken = new Set([storage.keyId])
       const raft = yield* keystore.draw({ purpose: "raft", clusterId, taken })
       const writers = [{ nodeName, incarnation }]
       const bootstrap = Command.encode({ _tag: "Bootstrap", storage, raft, writers })
-      yield* coordinator.administer(bootstrap)
+      yield* administer(bootstrap)
       expect((yield* enableStorage).wasAlreadyActive).toBe(false)
       expect(yield* tagsOf).toEqual(oneOfEach)
       expect(new Set((yield* status).keys.map(({ id }) => id))).toEqual(

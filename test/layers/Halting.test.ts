@@ -5,10 +5,9 @@ import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
 import * as KekProviderNone from "../../src/layers/KekProviderNone.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Applier } from "../../src/services/Applier.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { kek as memoryKek, memoryNode } from "../support/MemoryNode.ts"
-import { cutOver, enableStorage, get, put, ready } from "../support/NodeCalls.ts"
+import { administer, cutOver, enableStorage, get, put, ready } from "../support/NodeCalls.ts"
 
 describe("halting (SPEC §11, §17)", () => {
   /** A node that has cut over and sealed one value, then lost its applied state above the marker. */
@@ -56,8 +55,7 @@ describe("halting (SPEC §11, §17)", () => {
       const disk = new MemoryDisk()
       yield* Effect.gen(function* () {
         yield* ready
-        const coordinator = yield* Coordinator
-        const failed = yield* Effect.flip(coordinator.administer(Buffer.from([0x7f])))
+        const failed = yield* Effect.flip(administer(Buffer.from([0x7f])))
         expect(failed).toMatchObject({ _tag: "NodeStopped" })
         const failure = yield* Effect.flip(Effect.flatMap(RaftEngine, (engine) => engine.stopped))
         expect(failure).toMatchObject({ _tag: "ApplyFailed", reason: "unknownOpcode" })

@@ -13,14 +13,22 @@ import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
 import { keyText } from "../../src/domain/state/Changes.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Applier } from "../../src/services/Applier.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import * as Canary from "../support/Canary.ts"
 import { kek, memoryNode } from "../support/MemoryNode.ts"
-import { cutOver, enableStorage, get, put, ready, status, text } from "../support/NodeCalls.ts"
+import {
+  administer,
+  cutOver,
+  enableStorage,
+  get,
+  put,
+  ready,
+  status,
+  text
+} from "../support/NodeCalls.ts"
 import { enter, type NodeServices, sealingReady, withRegistry } from "../support/Scraping.ts"
 
 const canaryKey = "canary-key-of-a-user"
@@ -125,17 +133,15 @@ const halted = Effect.flip(Effect.flatMap(RaftEngine, (engine) => engine.stopped
 /** Halts at an entry whose payload nobody understands, and which is made of canaries. */
 const unknownOpcode = Effect.gen(function* () {
   yield* ready
-  const coordinator = yield* Coordinator
   const payload = Buffer.concat([Buffer.from([0x7f]), text(canaryKey), text(canaryValue)])
-  yield* Effect.flip(coordinator.administer(payload))
+  yield* Effect.flip(administer(payload))
   yield* halted
 })
 
 const malformed = Effect.gen(function* () {
   yield* ready
-  const coordinator = yield* Coordinator
   const payload = Buffer.concat([Buffer.from([0x00]), text(canaryKey), text(canaryValue)])
-  yield* Effect.flip(coordinator.administer(payload))
+  yield* Effect.flip(administer(payload))
   yield* halted
 })
 

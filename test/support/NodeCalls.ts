@@ -1,6 +1,7 @@
 /** What tests ask of a node through its services, in their own words. */
 import * as Effect from "effect/Effect"
 import type { LogIndex } from "../../src/domain/Ids.ts"
+import { Coordinator } from "../../src/services/Coordinator.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
@@ -20,6 +21,13 @@ export const get = (key: string, options?: { readonly stale?: boolean }) =>
 export const enableStorage = Effect.flatMap(EncryptionAdmin, (admin) => admin.enableStorageEnvelope)
 export const cutOver = Effect.flatMap(Cutover, (cutover) => cutover.enableRaftEnvelope)
 export const status = Effect.map(EncryptionAdmin, (admin) => admin.status())
+/** In the term that the node leads. */
+export const administer = (body: Uint8Array) =>
+  Effect.gen(function* () {
+    const intake = (yield* RaftEngine).intake()
+    if (intake._tag === "Shut") return yield* Effect.fail(intake.reason)
+    return yield* (yield* Coordinator).administer(body, { term: intake.term })
+  })
 export const entriesOf = Effect.map(RaftLogStore, ({ reader }) =>
   reader.entries(1 as LogIndex, (reader.lastIndex() + 1) as LogIndex, 1 << 30)
 )
