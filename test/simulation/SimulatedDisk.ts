@@ -16,6 +16,8 @@ export interface Written {
 }
 
 export interface DiskWatch {
+  /** Before it is known whether they get there. */
+  readonly logGiven: (disk: SimulatedDisk, changes: LogChanges) => void
   /** `replaced`: what stood at an index that holds another entry now, or none. */
   readonly logChanged: (
     disk: SimulatedDisk,
@@ -34,6 +36,7 @@ export interface Tear {
 
 interface Synced {
   readonly beginsAfter: number
+  readonly beginsAfterTerm: number
   readonly entries: ReadonlyMap<number, Buffer>
   readonly meta: ReadonlyMap<string, Buffer>
   readonly written: ReadonlyMap<number, Written>
@@ -53,8 +56,9 @@ export class SimulatedDisk extends MemoryDisk {
   readonly name: string
   /** What was written, whatever damage has come to it since. */
   readonly written = new Map<number, Written>()
-  /** What the log begins after. */
+  /** What the log begins after, and of which term that was. */
   beginsAfter = 0
+  beginsAfterTerm = 0
   nextTear: Tear | undefined = undefined
   /** A bit of it was flipped, and not flipped back. */
   isDamaged = false
@@ -73,6 +77,7 @@ export class SimulatedDisk extends MemoryDisk {
   }
 
   override writeLog(opening: number, changes: LogChanges): Error | undefined {
+    if (opening === this.opening) this.watch.logGiven(this, changes)
     const tear = opening === this.opening ? this.nextTear : undefined
     if (tear?.isKept === false) return this.torn(tear)
     const fault =
@@ -104,6 +109,12 @@ export class SimulatedDisk extends MemoryDisk {
     return isThere
   }
 
+  /** Of the entry at this index, or of where the log begins; 0 if neither is known. */
+  termAt(index: number): number {
+    if (index === this.beginsAfter) return this.beginsAfterTerm
+    return this.written.get(index)?.term ?? 0
+  }
+
   holds(index: number, term: number): boolean {
     const { beginsAfter, written } = this.synced ?? this
     return index <= beginsAfter || written.get(index)?.term === term
@@ -125,16 +136,19 @@ export class SimulatedDisk extends MemoryDisk {
     const pointer = changes.records.find(({ name }) => name === "snapshotPointer")
     if (pointer !== undefined) {
       const decoded = SnapshotPointerRecord.decode(groupId, pointer.record)
-      this.beginsAfter = Result.getOrThrow(decoded).index
+      const { index, term } = Result.getOrThrow(decoded)
+      this.beginsAfter = index
+      this.beginsAfterTerm = term
     }
     this.watch.logChanged(this, changes, replaced)
     return fault
   }
 
   private keepSynced(): void {
-    const { beginsAfter, entries, meta, written } = this
+    const { beginsAfter, beginsAfterTerm, entries, meta, written } = this
     this.synced = {
       beginsAfter,
+      beginsAfterTerm,
       entries: new Map(entries),
       meta: new Map(meta),
       written: new Map(written)
@@ -144,6 +158,7 @@ export class SimulatedDisk extends MemoryDisk {
   private loseUnsynced(): void {
     if (this.synced === undefined) return
     this.beginsAfter = this.synced.beginsAfter
+    this.beginsAfterTerm = this.synced.beginsAfterTerm
     for (const part of ["entries", "meta", "written"] as const) {
       const target: Map<unknown, unknown> = this[part]
       target.clear()

@@ -45,6 +45,7 @@ export function simulate(program: Program, planted: Planted.Planted = Planted.no
   if (exit !== undefined && Exit.isFailure(exit)) {
     findings.violated("run", Cause.pretty(exit.cause))
   }
+  if (watch.sealing.sealedCount > 0) findings.reach("entrySealed")
   if (watch.leaders.count > 1) findings.reach("leaderChanged")
   sim.note(findings.violation ?? "")
   return {
@@ -85,6 +86,7 @@ const run = (world: World, isStale: boolean): Effect.Effect<void> =>
     const quorum = mode === "safety" ? undefined : quorumOf(world)
     const healed = () => quorum ?? [...world.nameOf.values()]
     yield* heal(world, healed())
+    world.watch.barriers.works()
     yield* clients.progress
     world.isOver = true
     yield* Fiber.joinAll(fibres)
@@ -187,6 +189,6 @@ function checkDisks(world: World, clients: Clients, names: ReadonlyArray<string>
   for (const disk of disks) checkSealedLog(disk, { cutoverIndex, plainText: "value " })
   if (cutoverIndex !== undefined) {
     const everyDisk = world.names.map((name) => cluster.disk(name))
-    if (checkNoncesOfLogs(everyDisk, cutoverIndex) > 0) world.findings.reach("entrySealed")
+    checkNoncesOfLogs(everyDisk, cutoverIndex)
   }
 }

@@ -16,11 +16,15 @@ import type { Findings } from "./Findings.ts"
 import { AcknowledgedIsRead } from "./invariants/AcknowledgedIsRead.ts"
 import { AppliedInOrder } from "./invariants/AppliedInOrder.ts"
 import { AppliedOnce } from "./invariants/AppliedOnce.ts"
+import { type Barrier, BarrierOpens } from "./invariants/BarrierOpens.ts"
 import { CommittedStays } from "./invariants/CommittedStays.ts"
 import { type Claim, DurableOnQuorum } from "./invariants/DurableOnQuorum.ts"
 import { EqualStates } from "./invariants/EqualStates.ts"
 import { LogsMatch } from "./invariants/LogsMatch.ts"
+import { NoncesOnce } from "./invariants/NoncesOnce.ts"
 import { OneLeaderPerTerm } from "./invariants/OneLeaderPerTerm.ts"
+import { SealedAboveMarker } from "./invariants/SealedAboveMarker.ts"
+import type { Cluster } from "./PrefixEncryption.ts"
 import {
   appliedIn,
   type DiskWatch,
@@ -36,12 +40,24 @@ export interface Watched {
   readonly raft: Raft
   commitSeen: number
   wasLeader: boolean
+  /** Once it is up. */
+  barrier: (() => Barrier) | undefined
+}
+
+export interface Parts {
+  readonly findings: Findings
+  readonly cluster: Cluster
+  readonly diskOf: (member: number) => SimulatedDisk | undefined
+  readonly now: () => number
 }
 
 export class Watch implements DiskWatch {
   readonly leaders: OneLeaderPerTerm
   readonly reads: AcknowledgedIsRead
   readonly once: AppliedOnce
+  readonly barriers: BarrierOpens
+  readonly nonces: NoncesOnce
+  readonly sealing: SealedAboveMarker
   private readonly findings: Findings
   private readonly logs: LogsMatch
   private readonly committed: CommittedStays
@@ -52,9 +68,12 @@ export class Watch implements DiskWatch {
   private readonly committedWith = new Map<number, Membership>()
   private readonly diskOf: (member: number) => SimulatedDisk | undefined
 
-  constructor(findings: Findings, diskOf: (member: number) => SimulatedDisk | undefined) {
+  constructor({ cluster, diskOf, findings, now }: Parts) {
     this.findings = findings
     this.diskOf = diskOf
+    this.barriers = new BarrierOpens(findings, now)
+    this.nonces = new NoncesOnce(findings)
+    this.sealing = new SealedAboveMarker(findings, this.nonces, cluster)
     this.leaders = new OneLeaderPerTerm(findings)
     this.reads = new AcknowledgedIsRead(findings)
     this.once = new AppliedOnce(findings)
@@ -76,6 +95,7 @@ export class Watch implements DiskWatch {
     if (isLeader) this.leaders.leads(name, term)
     this.committedBy(watched)
     watched.wasLeader = isLeader
+    if (watched.barrier !== undefined) this.barriers.turned(name, watched.barrier())
   }
 
   /** A client was told that its write is done. */
@@ -85,6 +105,11 @@ export class Watch implements DiskWatch {
     const membership = this.committedWith.get(applied)
     if (entry === undefined || membership === undefined) return
     this.quorumHolds(name, { index: applied, term: entry.term, membership })
+  }
+
+  logGiven(disk: SimulatedDisk, { entries }: LogChanges): void {
+    const [first] = entries
+    if (first !== undefined) this.sealing.given(disk.name, entries, disk.termAt(first.index - 1))
   }
 
   logChanged(
@@ -107,6 +132,7 @@ export class Watch implements DiskWatch {
 
   stateChanges(disk: SimulatedDisk, changes: Changes): void {
     this.states.commits(disk, changes)
+    this.nonces.committed(changes)
     changes.forEach((table, _, { value }) => {
       if (table !== "applied" || value === undefined) return
       const { index, term } = Result.getOrThrow(AppliedRecord.decode(groupId, value))

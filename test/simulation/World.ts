@@ -3,6 +3,7 @@
  * them, and how anybody outside calls one.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -11,11 +12,15 @@ import type { LogIndex, MemberId, Term } from "../../src/domain/Ids.ts"
 import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
 import type { Message } from "../../src/domain/raft/Message.ts"
 import * as Raft from "../../src/domain/raft/Raft.ts"
+import { Cutover } from "../../src/services/Cutover.ts"
+import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { type MakeCore, RaftCore } from "../../src/services/RaftCore.ts"
-import { MemoryCluster, type NodeServices } from "../support/MemoryCluster.ts"
+import { clusterId, MemoryCluster, type NodeServices } from "../support/MemoryCluster.ts"
+import { kekValue } from "../support/MemoryNode.ts"
 import { settings } from "./ClusterCalls.ts"
 import { Findings } from "./Findings.ts"
 import type { Planted } from "./Planted.ts"
+import * as PrefixEncryption from "./PrefixEncryption.ts"
 import type { Program } from "./Program.ts"
 import { Sim } from "./Sim.ts"
 import { SimProcessor } from "./SimProcessor.ts"
@@ -66,7 +71,12 @@ export class World {
     const sim = new Sim(program.seed, program.pace.preemptedOnceIn)
     this.sim = sim
     this.findings = new Findings(() => sim.halt())
-    this.watch = new Watch(this.findings, (member) => this.disks.get(this.nameOf.get(member) ?? ""))
+    this.watch = new Watch({
+      findings: this.findings,
+      cluster: { clusterId, kek: PrefixEncryption.kekOf(kekValue) },
+      diskOf: (member) => this.disks.get(this.nameOf.get(member) ?? ""),
+      now: () => sim.currentTimeMillisUnsafe()
+    })
     this.watch.watched = () => this.up.flatMap(({ watched }) => watched ?? [])
     const names = this.names
     for (const [at, name] of names.slice(0, program.founders).entries()) {
@@ -140,7 +150,8 @@ export class World {
         send: (message) => this.cluster.network.fate(message)
       })
       // What a hard state says, and so what a founding does, was looked at when it was written.
-      const watched = { name, raft, commitSeen: raft.status().commit, wasLeader: false }
+      const { commit: commitSeen } = raft.status()
+      const watched = { name, raft, commitSeen, wasLeader: false, barrier: undefined }
       node.watched = watched
       // What was committed was so by the configuration before.
       const applyChange = raft.applyMembershipChange.bind(raft)
@@ -163,6 +174,7 @@ export class World {
         const disk = this.disk(node.name)
         if (kept < 1 && disk.unflushedCommits > 0) this.findings.reach("stateCommitsLost")
         node.watched = undefined
+        this.watch.barriers.stopped(node.name)
         node.phase = "crashing"
         disk.crash({ keptCommits: Math.floor(kept * disk.unflushedCommits) })
         // Held, until nothing of the opening that was cut short is left.
@@ -241,6 +253,7 @@ export class World {
     if (Exit.isSuccess(exit)) {
       node.phase = "up"
       this.nameOf.set(this.cluster.memberId(node.name), node.name)
+      this.watchBarrier(node)
       const { stopped } = this.cluster.engine(node.name)
       node.processor.fork(stopped).addObserver((end) => this.hasStopped(node, end))
       return
@@ -249,6 +262,17 @@ export class World {
     node.watched = undefined
     if (Cause.hasInterruptsOnly(exit.cause)) return
     this.mustHaveReason(node, exit.cause, "refusedToStart")
+  }
+
+  private watchBarrier({ name, watched }: SimulatedNode): void {
+    if (watched === undefined) return
+    const services = this.cluster.services(name)
+    const barrier = Context.get(services, QuiescenceBarrier)
+    const cutover = Context.get(services, Cutover)
+    watched.barrier = () => ({
+      isClosed: barrier.state().isClosed,
+      isRunning: cutover.state()._tag !== "Idle"
+    })
   }
 
   private hasStopped(node: SimulatedNode, exit: Exit.Exit<never, unknown>): void {

@@ -26,7 +26,7 @@ import type { NodeSettings } from "../../src/services/NodeConfig.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { csprng, kek } from "./MemoryNode.ts"
 
-const clusterId = "c".repeat(32) as ClusterId
+export const clusterId = "c".repeat(32) as ClusterId
 
 export interface MemoryClusterOptions {
   /** Voters from the first entry on, in order: the first one has member id 1. */

@@ -24,8 +24,11 @@ export const csprng = (seed: number) => {
   })
 }
 
+/** Of every byte of the KEK that nodes have unless they are given another. */
+export const kekValue = 7
+
 /** 32 bytes of one value. */
-export const kek = (value = 7) => KekProviderMemory.layer({ bytes: Buffer.alloc(32, value) })
+export const kek = (value = kekValue) => KekProviderMemory.layer({ bytes: Buffer.alloc(32, value) })
 
 export interface MemoryNodeOptions {
   readonly disk: MemoryDisk
