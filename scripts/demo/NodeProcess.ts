@@ -193,11 +193,14 @@ export const serveArguments = (options: ServeOptions): ReadonlyArray<string> => 
 }
 
 /** A node that serves. */
-export const serve = Effect.fnUntraced(function* (options: ServeOptions) {
-  const node = yield* start(serveArguments(options), options.launch)
+export const serve = (options: ServeOptions) =>
+  Effect.flatMap(start(serveArguments(options), options.launch), ready)
+
+/** Returns once the process serves. */
+export const ready = Effect.fnUntraced(function* (node: Running) {
   const line = yield* node.firstLine
-  const ready = JSON.parse(line) as { readonly ready: boolean; readonly listen: string }
-  const endpoint = Endpoint.parse(ready.listen)
+  const { listen } = JSON.parse(line) as { readonly listen: string }
+  const endpoint = Endpoint.parse(listen)
   if (endpoint === undefined) return yield* node.failure(`printed ${line} when it was ready`)
-  return { ...node, endpoint, address: ready.listen, readyLine: line }
+  return { ...node, endpoint, address: listen, readyLine: line }
 })

@@ -1,0 +1,112 @@
+/**
+ * What is on the disk of a node that does not run: its raw bytes, its log and its state.
+ *
+ * The bytes are searched as somebody who stole the disk would (`DiskScan`); log and state are read by
+ * what every offline command reads them with.
+ */
+import { createHash } from "node:crypto"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as ReplicatedState from "../../src/domain/apply/ReplicatedState.ts"
+import { tablesInOrder } from "../../src/domain/snapshot/SnapshotStream.ts"
+import { behind, type StateReader } from "../../src/domain/state/StateTransaction.ts"
+import * as LogDump from "../../src/layers/LogDump.ts"
+import { groupId } from "../../src/layers/Node.ts"
+import * as StoppedNode from "../../src/layers/StoppedNode.ts"
+import { StateStore } from "../../src/services/StateStore.ts"
+import * as DiskScan from "./DiskScan.ts"
+
+export interface Needles {
+  /** Written in phase 0. */
+  readonly control: { readonly key: string; readonly value: string }
+  /** Written after the cutover was answered. */
+  readonly canary: { readonly key: string; readonly value: string }
+  /** In every value that clients wrote after the cutover was answered. */
+  readonly sealedMark: string
+}
+
+export interface Searched {
+  readonly controlInLog: boolean
+  readonly controlInState: boolean
+  readonly canaryInLog: boolean
+  /** Of the value: keys are in clear in the state. */
+  readonly canaryInState: boolean
+}
+
+/** What is there in clear. */
+export const search = (directory: string, { canary, control, sealedMark }: Needles) =>
+  Effect.map(
+    Effect.promise(() =>
+      DiskScan.scan(directory, [control.key, control.value, canary.key, canary.value, sealedMark])
+    ),
+    ([controlKey, controlValue, canaryKey, canaryValue, mark]): Searched => ({
+      controlInLog: controlKey!.inLog && controlValue!.inLog,
+      controlInState: controlKey!.inState && controlValue!.inState,
+      canaryInLog: canaryKey!.inLog || canaryValue!.inLog || mark!.inLog,
+      canaryInState: canaryValue!.inState || mark!.inState
+    })
+  )
+
+/** Where the log changes, and the key it names from there on. */
+export interface Marker {
+  readonly cutoverIndex: number
+  readonly raftKeyId: number
+}
+
+export interface LogSummary {
+  readonly first: number
+  readonly last: number
+  readonly plain: number
+  readonly sealed: number
+  /** Normal entries that are not what their index says: sealed under the key if above the cutover. */
+  readonly misplaced: number
+}
+
+/** The log against the cutover index, and against the key that its sealed entries must name. */
+export const readLog = Effect.fnUntraced(function* (
+  directory: string,
+  { cutoverIndex, raftKeyId }: Marker
+) {
+  const entries: Array<LogDump.DumpedEntry> = []
+  yield* LogDump.entries({ directory, raw: false }, (entry) =>
+    Effect.sync(() => void entries.push(entry))
+  )
+  const normal = entries.filter(({ kind }) => kind === "normal")
+  const isRight = ({ index, keyId, sealed }: LogDump.DumpedEntry) =>
+    index > cutoverIndex ? sealed && keyId === raftKeyId : !sealed
+  const summary: LogSummary = {
+    first: entries[0]?.index ?? 0,
+    last: entries.at(-1)?.index ?? 0,
+    plain: normal.filter(({ sealed }) => !sealed).length,
+    sealed: normal.filter(({ sealed }) => sealed).length,
+    misplaced: normal.filter((entry) => !isRight(entry)).length
+  }
+  return summary
+})
+
+/** The applied index, and a digest of every row of the state. */
+export const readState = (directory: string) =>
+  Effect.gen(function* () {
+    const { reader } = yield* StateStore
+    const state = Result.getOrThrow(ReplicatedState.load(reader, groupId))
+    return { appliedIndex: state?.applied.index ?? 0, digest: digestOf(reader) }
+  }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
+
+const pageRows = 1_000
+
+function digestOf(reader: StateReader): string {
+  const hash = createHash("sha256")
+  const add = (bytes: Uint8Array) => hash.update(`${bytes.length}:`).update(bytes)
+  for (const table of tablesInOrder) {
+    hash.update(`${table};`)
+    let from: Uint8Array | undefined
+    for (;;) {
+      const rows = reader.range(table, { from, limit: pageRows })
+      for (const { key, value } of rows) add(key) && add(value)
+      const last = rows.at(-1)
+      if (last === undefined) break
+      from = behind(last.key)
+    }
+  }
+  return hash.digest("hex")
+}
