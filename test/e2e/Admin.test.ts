@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as Process from "../support/ProcessSealog.ts"
+import * as StoppedDirectory from "../support/StoppedDirectory.ts"
 
 const { assertRefused, json, sealog, stop } = Process
 
@@ -144,6 +145,33 @@ describe("sealog status, encryption, log dump and sidecar dump", () => {
         assert.strictEqual(Buffer.from(wrapped, "base64").length, 61)
       }
       assert.strictEqual(sidecar.writers.length, 1)
+    })
+  )
+
+  it.live("show the log for what it is although the state lags behind it, as after a crash", () =>
+    Effect.gen(function* () {
+      const options = yield* Process.fresh
+      const { directory } = options
+      const { state } = StoppedDirectory.environments(directory)
+      const first = yield* Process.serve(options)
+      const before = yield* RpcClientSocket.connect(first.endpoint)
+      yield* before.enableStorageEnvelope
+      yield* stop(first, "SIGTERM")
+      yield* StoppedDirectory.replace(`${state}-old`, state)
+      const second = yield* Process.serve(options)
+      const after = yield* RpcClientSocket.connect(second.endpoint)
+      const { cutoverIndex } = yield* after.enableRaftEnvelope
+      yield* after.put("k", "sealed value")
+      yield* stop(second, "SIGTERM")
+      const dump = (...given: ReadonlyArray<string>) =>
+        Effect.map(sealog("log", "dump", "--data-dir", directory, "--json", ...given), lines)
+
+      const whole = yield* dump()
+      assert.isTrue(whole.some(({ sealed }) => sealed))
+      yield* StoppedDirectory.replace(state, `${state}-old`)
+      assert.deepStrictEqual(yield* dump(), whole)
+      const behind = ["--from", `${cutoverIndex + 1}`]
+      assert.deepStrictEqual(yield* dump(...behind), whole.slice(cutoverIndex))
     })
   )
 })
