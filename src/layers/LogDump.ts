@@ -1,14 +1,18 @@
 /**
  * The log of a stopped node, entry by entry, for operators (`sealog log dump`).
  *
- * Reads the same records the engine reads, with the same checks. What must never happen: a dump of a
- * directory that is in use, or a sealed entry shown as if it were plain. Proof: `test/e2e/`.
+ * Reads the same records the engine reads, with the same checks. After a crash the state may lag behind
+ * the log; what it lacks of the encryption state is taken from the log, as a start would. What must never
+ * happen: a dump of a directory that is in use, or a sealed entry shown as if it were plain.
+ * Proof: `test/e2e/Admin.test.ts`.
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as ReplicatedState from "../domain/apply/ReplicatedState.ts"
+import * as Command from "../domain/encryption/Command.ts"
 import * as Envelope from "../domain/encryption/Envelope.ts"
-import * as Sidecar from "../domain/encryption/SidecarState.ts"
-import type { LogIndex } from "../domain/Ids.ts"
+import * as SidecarState from "../domain/encryption/SidecarState.ts"
+import type { ClusterId, LogIndex, Revision } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
@@ -24,7 +28,7 @@ export interface DumpedEntry {
   readonly index: number
   readonly term: number
   readonly kind: Entry["kind"]
-  /** Is it sealed, as the state of this node says (SPEC §11)? */
+  /** Is it sealed, as its index says and no byte of it (SPEC §11)? */
   readonly sealed: boolean
   /** Of a sealed entry; 0 otherwise. */
   readonly keyId: number
@@ -52,17 +56,51 @@ export const entries = (options: DumpOptions, emit: (entry: DumpedEntry) => Effe
     const state = yield* Effect.fromResult(
       ReplicatedState.load((yield* StateStore).reader, groupId)
     )
-    const isSealed = ({ index, kind }: Entry) =>
-      kind === "normal" && state !== undefined && Sidecar.isEntrySealed(state.sidecar, index)
+    const sealing = new Sealing(state)
     const end = Position.after(reader.lastIndex())
     const until = Position.smaller(end, (options.until ?? end) as LogIndex)
-    let from = Position.larger(reader.firstIndex(), (options.from ?? 0) as LogIndex)
+    const emitted = Position.larger(reader.firstIndex(), (options.from ?? 0) as LogIndex)
+    let from = Position.larger(
+      reader.firstIndex(),
+      Position.smaller(emitted, Position.after(sealing.appliedIndex))
+    )
     while (from < until) {
       const piece = yield* attempt(() => reader.entries(from, until, pieceBytesMax))
-      for (const entry of piece) yield* emit(dumped(entry, isSealed(entry), options.raw))
+      for (const entry of piece) {
+        const isSealed = sealing.passed(entry)
+        if (entry.index >= emitted) yield* emit(dumped(entry, isSealed, options.raw))
+      }
       from = Position.plus(from, piece.length)
     }
   }).pipe(Effect.provide(StoppedNode.stores(options)), Effect.scoped)
+
+/** Mutable: which entries are sealed, going up from what the state has applied. */
+class Sealing {
+  readonly appliedIndex: LogIndex
+  private readonly revision: Revision
+  private sidecar: SidecarState.SidecarState
+
+  constructor(state: ReplicatedState.ReplicatedState | undefined) {
+    this.appliedIndex = state?.applied.index ?? (0 as LogIndex)
+    this.revision = state?.applied.revision ?? (0 as Revision)
+    // The cluster id of a state that is lost decides nothing here.
+    this.sidecar = state?.sidecar ?? SidecarState.initial("0".repeat(32) as ClusterId)
+  }
+
+  /** Is it sealed? Every entry above the applied index is asked about, in order. */
+  passed({ data, index, kind }: Entry): boolean {
+    if (kind !== "normal") return false
+    if (SidecarState.isEntrySealed(this.sidecar, index)) return true
+    const body = index > this.appliedIndex ? ProposalEnvelope.bodyOf(data) : undefined
+    const command = body && Result.getOrUndefined(Command.decode(body))
+    if (command !== undefined) {
+      // Revisions concern values, not entries.
+      const at = { index, revision: this.revision }
+      this.sidecar = SidecarState.apply(this.sidecar, command, at).state
+    }
+    return false
+  }
+}
 
 function dumped(entry: Entry, sealed: boolean, raw: boolean): DumpedEntry {
   const { data, index, kind, term } = entry
