@@ -25,10 +25,13 @@ export type { Span as KvSpan } from "./domain/kv/Span.ts"
 export type { Compare as KvCompare, Operation as KvOperation } from "./domain/kv/Txn.ts"
 /** Phase 1 → 2, live, at one exact index of the log. */
 export { Cutover, type CutoverDone, type CutoverFailure } from "./services/Cutover.ts"
-/** Phase 0 → 1, and the status of encryption. */
+/** Phase 0 → 1, the rotation of DEKs, and the status of encryption. */
 export {
+  type DekRotated,
   EncryptionAdmin,
   type EncryptionStatus,
+  type RotateFailure,
+  type RotateRequest,
   type StorageEnvelopeEnabled
 } from "./services/EncryptionAdmin.ts"
 export {
@@ -99,12 +102,15 @@ export {
   CapabilityCheckFailed,
   CutoverInFlight,
   CutoverOutcomeUnknown,
+  DekUnknown,
   DrainTimedOut,
   EncryptionNotBootstrapped,
   KekMismatch,
   KekUnavailable,
   RaftDekChanged,
-  StorageEnvelopeNotEnabled
+  RotationOutcomeUnknown,
+  StorageEnvelopeNotEnabled,
+  TooManyDeks
 } from "./domain/encryption/Errors.ts"
 /** Of proposals and reads. `ProposalTimedOut`, `NodeStopped` and `LeaderLost` leave the outcome open. */
 export {

@@ -23,6 +23,7 @@ export const layer = AdminApi.toLayer(
       AdminStatus: () => Effect.sync(node.read),
       EncryptionStatus: () => Effect.sync(() => answerOf(admin.status())),
       EnableStorageEnvelope: (_, request) => serve(request, admin.enableStorageEnvelope),
+      RotateDek: (asked, request) => serve(request, admin.rotateDek(asked)),
       EnableRaftEnvelope: (_, request) => serve(request, cutover.enableRaftEnvelope)
     })
   })

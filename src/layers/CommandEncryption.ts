@@ -7,8 +7,11 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { EncryptionStatus } from "../domain/api/AdminApi.ts"
 import { EncryptionDisableUnsupported } from "../domain/encryption/Errors.ts"
+import { KeyId } from "../domain/Ids.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
 import * as RpcClientSocket from "./RpcClientSocket.ts"
@@ -82,6 +85,41 @@ const enableRaftEnvelope = Command.make(
   }, Effect.scoped)
 ).pipe(Command.withDescription("Phase 1 to 2: seal the entries of the log, live"))
 
+const purpose = Flag.Literals("purpose", ["storage", "raft"]).pipe(
+  Flag.withDescription("storage: seals values; raft: seals the entries of the log")
+)
+const replaces = Flag.optional(
+  Flag.Int("replaces").pipe(
+    Flag.filterMap(
+      Option.liftPredicate(Schema.is(KeyId)),
+      (given) => `Expected the id of a key, not ${given}`
+    ),
+    Flag.withDescription("rotate only if this key is the active one still: a command to repeat")
+  )
+)
+
+const rotateDek = Command.make(
+  "rotate-dek",
+  { endpoint, purpose, replaces },
+  Effect.fnUntraced(function* (given) {
+    const client = yield* RpcClientSocket.connect(given.endpoint)
+    const { purpose } = given
+    const done = yield* client.rotateDek(
+      Option.match(given.replaces, {
+        onNone: () => ({ purpose }),
+        onSome: (replaces) => ({ purpose, replaces })
+      })
+    )
+    const { index, keyId, replacedKeyId } = done
+    yield* CommandOutput.answer({
+      json: done,
+      text: done.wasAlreadyRotated
+        ? `${purpose} key ${replacedKeyId} was already rotated; key ${keyId} is active, since index ${index}`
+        : `${purpose} key ${replacedKeyId} rotated at index ${index}; key ${keyId} is active, and ${replacedKeyId} stays for reading`
+    })
+  }, Effect.scoped)
+).pipe(Command.withDescription("Make a new data key the active one; the old one stays for reading"))
+
 /** No node need be asked; an endpoint is taken as by the other commands. */
 const disable = Command.make("disable", { endpoint: Flag.optional(endpoint) }, () =>
   Effect.fail(new EncryptionDisableUnsupported({}))
@@ -89,5 +127,5 @@ const disable = Command.make("disable", { endpoint: Flag.optional(endpoint) }, (
 
 export const command = Command.make("encryption").pipe(
   Command.withDescription("Show and advance the encryption phases"),
-  Command.withSubcommands([status, enableStorageEnvelope, enableRaftEnvelope, disable])
+  Command.withSubcommands([status, enableStorageEnvelope, enableRaftEnvelope, rotateDek, disable])
 )

@@ -14,11 +14,15 @@ const make = Effect.gen(function* () {
   const { proposalTimeoutMillis } = yield* NodeConfig
   // Its turn, then a bootstrap, then the enabling itself.
   const orAtLeader = yield* Forwarding.make(3 * proposalTimeoutMillis)
+  // The leader's patience, then the last attempt of it.
+  const rotatedAtLeader = yield* Forwarding.make(2 * proposalTimeoutMillis)
   return EncryptionAdmin.of({
     ...admin,
     enableStorageEnvelope: orAtLeader(admin.enableStorageEnvelope, (leader) =>
       leader.EnableStorageEnvelope()
-    )
+    ),
+    rotateDek: (request) =>
+      rotatedAtLeader(admin.rotateDek(request), (leader) => leader.RotateDek(request))
   })
 })
 

@@ -22,6 +22,7 @@ import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
+import * as DekRotation from "./DekRotation.ts"
 
 /** Rotations that may overtake one call. */
 const staleTimesMax = 8
@@ -37,6 +38,7 @@ const make = Effect.gen(function* () {
     const intake = engine.intake()
     return intake._tag === "Open" ? Effect.succeed(intake.term) : Effect.fail(intake.reason)
   })
+  const rotation = yield* DekRotation.make
   const oneAtATime = yield* Semaphore.make(1)
 
   /** A rotation that came between makes it stale: then it is proposed for the new key. */
@@ -60,6 +62,7 @@ const make = Effect.gen(function* () {
     return { index, wasAlreadyActive: outcome._tag === "AlreadyActive" }
   })
   return EncryptionAdmin.of({
+    ...rotation,
     enableStorageEnvelope: oneAtATime.withPermits(1)(enableStorageEnvelope),
     status
   })

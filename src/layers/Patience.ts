@@ -2,19 +2,30 @@
  * Rides out refusals that mean "not yet": a caller sees a pause, not an error (SPEC §9, §10, §13).
  *
  * Only refusals after which nothing was proposed are retried, so that no write can be applied twice:
- * `ProposalTimedOut` and `NodeStopped` must never be retried here. Proof:
- * `test/layers/Patience.test.ts`.
+ * `ProposalTimedOut` and `NodeStopped` must never be retried here. The one exception is `untilKnown`, for
+ * what is applied once however often it is proposed. Proof: `test/layers/Patience.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { CutoverInFlight } from "../domain/encryption/Errors.ts"
-import { LeaderNotReady, NotLeader } from "../domain/engine/Errors.ts"
+import { CutoverInFlight, RotationOutcomeUnknown } from "../domain/encryption/Errors.ts"
+import {
+  LeaderLost,
+  LeaderNotReady,
+  NotLeader,
+  ProposalSuperseded
+} from "../domain/engine/Errors.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 
 /** An election is on, or the leader has not applied what it must first. */
 const isLeaderPending = (error: unknown): error is LeaderNotReady | NotLeader =>
   error instanceof LeaderNotReady || (error instanceof NotLeader && error.leader === undefined)
+
+/** It may be applied, or has been replaced. */
+const isUndecided = (error: unknown): boolean =>
+  error instanceof LeaderLost ||
+  error instanceof ProposalSuperseded ||
+  error instanceof RotationOutcomeUnknown
 
 const pauseMillisMax = 50
 /** Attempts that only let others go first: a node in memory gets ready without time passing. */
@@ -55,9 +66,12 @@ export const make = Effect.gen(function* () {
         return from(0)
       })
 
+  const passes = (error: unknown) => error instanceof CutoverInFlight || isLeaderPending(error)
   return {
     /** Rides out an election and a cutover: for reads and writes. */
-    duringCutover: patiently((error) => error instanceof CutoverInFlight || isLeaderPending(error)),
+    duringCutover: patiently(passes),
+    /** The same, and asks again what was not answered: only for what cannot be applied twice. */
+    untilKnown: patiently((error) => passes(error) || isUndecided(error)),
     /** Rides out an election only: a second cutover is refused while one is in flight. */
     duringElection: patiently(isLeaderPending)
   }

@@ -15,6 +15,7 @@ import * as Command from "../domain/kv/Command.ts"
 import * as Txn from "../domain/kv/Txn.ts"
 import type { SessionId } from "../domain/log/Request.ts"
 import type { AddRequest } from "../services/ClusterAdmin.ts"
+import type { RotateRequest } from "../services/EncryptionAdmin.ts"
 import type { RangeOptions, TxnOptions, WriteOptions } from "../services/KvStore.ts"
 import type { Rpc } from "./RpcConnection.ts"
 import * as RpcEndpoints from "./RpcEndpoints.ts"
@@ -88,6 +89,7 @@ const clientOf = ({ ask, endpoint }: Way) => {
     // Idempotent, but a repeat would say that it was active before.
     enableStorageEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableStorageEnvelope()),
     enableRaftEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableRaftEnvelope()),
+    rotateDek: (request: RotateRequest) => ask("ifNotProposed", (rpc) => rpc.RotateDek(request)),
     ...membersOf(ask)
   }
 }

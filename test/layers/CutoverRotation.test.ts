@@ -3,22 +3,31 @@
  * no longer active, so nothing is cut over, and the next attempt is for the new key.
  */
 import { describe, expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Command from "../../src/domain/encryption/Command.ts"
+import * as EncryptionAdminPatient from "../../src/layers/EncryptionAdminPatient.ts"
 import { Applier } from "../../src/services/Applier.ts"
+import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import * as Stages from "../support/CutoverStages.ts"
 import { administer, cutOver, get, put, status } from "../support/NodeCalls.ts"
 
-/** A new active raft DEK; there is no call of the administration for it yet. */
+/** A new active raft DEK, from whoever does not ask whether a cutover is under way. */
 const rotate = Effect.gen(function* () {
-  const { clusterId, keys } = (yield* Applier).sidecar
+  const { active, clusterId, keys } = (yield* Applier).sidecar
   const taken = new Set(keys.map(({ id }) => id))
   const drawn = yield* (yield* Keystore).draw({ purpose: "raft", clusterId, taken })
-  const command = Command.encode({ _tag: "Rotate", purpose: "raft", ...drawn })
+  const command = Command.encode({
+    _tag: "Rotate",
+    purpose: "raft",
+    replaces: active.raft,
+    ...drawn
+  })
   expect(yield* administer(command)).toEqual({ _tag: "Applied" })
 })
 
@@ -79,6 +88,35 @@ describe("the raft DEK is rotated while a cutover is under way", () => {
         yield* assertRefused(caller, 1)
         yield* assertSecondAttempt
       }).pipe(Effect.provideContext(node.context))
+    })
+  )
+
+  it.effect("while it drains, by an operator: waits, and is done when the cutover is", () =>
+    Effect.gen(function* () {
+      const node = yield* Stages.open(yield* Stages.phase1, Stages.draining)
+      node.holds.release()
+      yield* Effect.gen(function* () {
+        const { caller, settle } = yield* drainingCaller
+        const admin = yield* EncryptionAdmin
+        const asked = { purpose: "raft" } as const
+        expect(yield* Effect.flip(admin.rotateDek(asked))).toMatchObject({
+          _tag: "CutoverInFlight"
+        })
+        const patient = yield* Layer.build(EncryptionAdminPatient.layer)
+        const operator = yield* Effect.forkChild(
+          Context.get(patient, EncryptionAdmin).rotateDek(asked),
+          { startImmediately: true }
+        )
+        expect(yield* Stages.isShut).toBe(true)
+        yield* settle
+        const { cutoverIndex } = yield* Fiber.join(caller)
+        const { index, keyId } = yield* Fiber.join(operator)
+        expect(index).toBeGreaterThan(cutoverIndex)
+        expect((yield* Applier).sidecar.active.raft).toBe(keyId)
+        yield* Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
+        yield* put("sealed", "1")
+        expect([yield* get("old"), yield* get("sealed")]).toEqual(["0", "1"])
+      }).pipe(Effect.provideContext(node.context), Effect.scoped)
     })
   )
 

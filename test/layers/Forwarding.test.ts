@@ -6,14 +6,25 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Endpoint } from "../../src/domain/api/Endpoint.ts"
-import { CutoverInFlight, DrainTimedOut } from "../../src/domain/encryption/Errors.ts"
+import {
+  CutoverInFlight,
+  DrainTimedOut,
+  RotationOutcomeUnknown
+} from "../../src/domain/encryption/Errors.ts"
 import {
   LeaderLost,
   LeaderNotReady,
   NotLeader,
+  ProposalSuperseded,
   ProposalTimedOut
 } from "../../src/domain/engine/Errors.ts"
+import type { KeyId, LogIndex } from "../../src/domain/Ids.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
+import type {
+  DekRotated,
+  RotateFailure,
+  RotateRequest
+} from "../../src/services/EncryptionAdmin.ts"
 import { ForwardedRequest } from "../../src/services/ForwardedRequest.ts"
 import type * as Stub from "../support/ProcessStubServices.ts"
 import { following, type Options, proxy, serve } from "../support/StubNode.ts"
@@ -30,6 +41,13 @@ const clientOfFollower = Effect.fnUntraced(function* (
   )
   return yield* RpcClientSocket.connect(follower)
 })
+
+const rotated = {
+  keyId: 8 as KeyId,
+  replacedKeyId: 7 as KeyId,
+  index: 5 as LogIndex,
+  wasAlreadyRotated: false
+}
 
 describe("a node that does not lead", () => {
   it.live("hands writes to the leader, marked, and answers what the leader answers", () =>
@@ -113,6 +131,54 @@ describe("a node that does not lead", () => {
       })
       yield* serve({ beforeWrite: Effect.void }, { port: gone.port })
       assert.deepStrictEqual(yield* Fiber.join(writing), { revision: 1 })
+    })
+  )
+
+  it.live("asks the leader for a rotation of the same key, until it is known", () =>
+    Effect.gen(function* () {
+      const asked: Array<RotateRequest> = []
+      const begun = yield* Deferred.make<void>()
+      const at = yield* serve({
+        beforeWrite: Effect.void,
+        rotateDek: ({ purpose, replaces }) =>
+          Effect.suspend((): Effect.Effect<DekRotated, RotateFailure> => {
+            asked.push({ purpose, ...(replaces === undefined ? {} : { replaces }) })
+            if (asked.length === 1) {
+              return Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+            }
+            if (asked.length === 2) return Effect.fail(new ProposalSuperseded({ index: 4 }))
+            if (asked.length === 3) return Effect.fail(new LeaderNotReady({ awaits: "noop" }))
+            return Effect.succeed(rotated)
+          })
+      })
+      const way = yield* proxy(at)
+      let endpoint = way.endpoint
+      const client = yield* RpcClientSocket.connect(yield* serve(following(() => endpoint)))
+      const rotating = yield* Effect.forkChild(client.rotateDek({ purpose: "raft" }), {
+        startImmediately: true
+      })
+      yield* Deferred.await(begun)
+      endpoint = at
+      yield* way.cut
+      assert.deepStrictEqual(yield* Fiber.join(rotating), rotated)
+      const same = { purpose: "raft", replaces: 7 as KeyId } as const
+      assert.deepStrictEqual(asked, [same, same, same, same], "the active one, fixed before")
+    })
+  )
+
+  it.live("names the key, when it is not known in time whether it was rotated", () =>
+    Effect.gen(function* () {
+      const leader = yield* serve({ beforeWrite: Effect.void, rotateDek: () => Effect.never })
+      const follower = yield* serve(
+        following(() => leader),
+        { proposalTimeoutMillis: 1 }
+      )
+      const client = yield* RpcClientSocket.connect(follower)
+      const asked = { purpose: "raft", replaces: 9 as KeyId } as const
+      const failure = yield* Effect.flip(client.rotateDek(asked))
+      assert.instanceOf(failure, RotationOutcomeUnknown)
+      assert.strictEqual(failure.replaces, 9)
+      assert.include(failure.message, "--replaces 9")
     })
   )
 

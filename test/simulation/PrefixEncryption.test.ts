@@ -37,7 +37,8 @@ function drawn(numbers: SeededNumbers): Command.Command {
       }
     case 1: {
       const purpose = numbers.below(2) === 0 ? "storage" : "raft"
-      return { _tag: "Rotate", purpose, ...delivery(keyId, purpose) }
+      const replaces = (1 + numbers.below(5)) as KeyId
+      return { _tag: "Rotate", purpose, replaces, ...delivery(keyId, purpose) }
     }
     case 2:
       return { _tag: "Retire", keyId }

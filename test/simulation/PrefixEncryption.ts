@@ -71,6 +71,7 @@ function commanded(
     }
     case "Rotate":
       if (!isBootstrapped || known.has(command.keyId)) return before
+      if (command.replaces !== active[command.purpose]) return before
       return known.size >= Limits.dataKeysMax
         ? before
         : created(before, command.purpose, command, cluster)

@@ -16,6 +16,7 @@ import {
 import type {
   ClusterId,
   Incarnation,
+  KeyId,
   LogIndex,
   MemberId,
   NodeName,
@@ -46,6 +47,8 @@ export interface Script {
   readonly beforeWrite: Effect.Effect<void, Refusal>
   /** What the cutover does; a bug in a handler, if not given. */
   readonly cutover?: Effect.Effect<CutoverDone, CutoverFailure>
+  /** What a rotation does; a bug in a handler, if not given. */
+  readonly rotateDek?: EncryptionAdmin["Service"]["rotateDek"]
   /** The other members, and where they serve clients. */
   readonly peers?: () => ReadonlyArray<{ readonly peer: number; readonly endpoint: string }>
 }
@@ -82,6 +85,8 @@ const administration = (script: Script, memberId: number) =>
   Layer.mergeAll(
     Layer.succeed(EncryptionAdmin, {
       enableStorageEnvelope: Effect.succeed({ index: 3 as LogIndex, wasAlreadyActive: false }),
+      rotateDek: script.rotateDek ?? (() => Effect.die("rotations are tested against a node")),
+      activeDek: () => Effect.succeed(7 as KeyId),
       status: () => ({
         phase: 0,
         hasKek: false,

@@ -5,6 +5,7 @@ import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import * as Encryption from "../encryption/Errors.ts"
 import { RenouncedReason } from "../engine/Candidacy.ts"
+import * as Engine from "../engine/Errors.ts"
 import * as Ids from "../Ids.ts"
 import { proposeFailures, rejections } from "./ProposeFailures.ts"
 
@@ -56,6 +57,27 @@ export class AdminApi extends RpcGroup.make(
       ...proposeFailures,
       Encryption.CapabilityCheckFailed,
       Encryption.KekUnavailable
+    ])
+  }),
+  Rpc.make("RotateDek", {
+    payload: {
+      purpose: Schema.Literals(["storage", "raft"]),
+      replaces: Schema.optionalKey(Ids.KeyId)
+    },
+    success: Schema.Struct({
+      keyId: Ids.KeyId,
+      replacedKeyId: Ids.KeyId,
+      index: Ids.LogIndex,
+      wasAlreadyRotated: Schema.Boolean
+    }),
+    error: Schema.Union([
+      ...rejections,
+      Engine.ProposalSuperseded,
+      Encryption.DekUnknown,
+      Encryption.EncryptionNotBootstrapped,
+      Encryption.KekUnavailable,
+      Encryption.RotationOutcomeUnknown,
+      Encryption.TooManyDeks
     ])
   }),
   Rpc.make("EnableRaftEnvelope", {

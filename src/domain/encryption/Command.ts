@@ -8,7 +8,7 @@
  *
  * Shapes, after the opcode; a *delivery* is `keyId(4) ‖ length(2) ‖ wrapped`:
  * - `0x04`: storage delivery ‖ raft delivery ‖ `count(2)` ‖ writers (see {@link WriterIdentity})
- * - `0x05 0x01` rotate: `purpose(1: 1 storage, 2 raft)` ‖ delivery
+ * - `0x05 0x01` rotate: `purpose(1: 1 storage, 2 raft)` ‖ `replaces(4)` ‖ delivery
  * - `0x05 0x02` rewrap: `count(2)` ‖ deliveries
  * - `0x05 0x03` retire, `0x05 0x04` enable-storage-envelope, `0x05 0x05` enable-raft-envelope: `keyId(4)`
  */
@@ -38,10 +38,15 @@ export interface Bootstrap {
   readonly writers: ReadonlyArray<WriterIdentity.WriterIdentity>
 }
 
-/** A new active DEK; the old one stays for reading. */
+/**
+ * A new active DEK; the old one stays for reading. It names the one it replaces, so that a rotation that
+ * is proposed again, because nobody knew what became of it, does not rotate twice.
+ */
 export interface Rotate extends KeyDelivery {
   readonly _tag: "Rotate"
   readonly purpose: KeyPurpose
+  /** Stale unless this is the active DEK of that purpose. */
+  readonly replaces: KeyId
 }
 
 /** All DEKs, wrapped under another KEK. */
@@ -104,7 +109,7 @@ export function encode(command: Command): Buffer {
     }
     case "Rotate":
       lifecycle(writer, subTags.rotate).u8(purposeByte(command.purpose))
-      return writeDelivery(writer, command).done()
+      return writeDelivery(writeKeyId(writer, command.replaces), command).done()
     case "Rewrap":
       lifecycle(writer, subTags.rewrap).u16(command.keys.length)
       for (const delivery of command.keys) writeDelivery(writer, delivery)
@@ -153,7 +158,8 @@ function decodeLifecycle(reader: ByteReader): Result.Result<Command, Malformed |
   switch (subTag) {
     case subTags.rotate: {
       const purpose = reader.choice(1, 2, "unknownTag") === 1 ? "storage" : "raft"
-      return reader.end({ _tag: "Rotate", purpose, ...readDelivery(reader) })
+      const replaces = readKeyId(reader)
+      return reader.end({ _tag: "Rotate", purpose, replaces, ...readDelivery(reader) })
     }
     case subTags.rewrap: {
       const count = reader.count("u16", deliveryBytesMin)
@@ -181,7 +187,7 @@ function bytesOf(command: Command): number {
       return bytes
     }
     case "Rotate":
-      return 3 + deliveryBytesOf(command)
+      return 7 + deliveryBytesOf(command)
     case "Rewrap": {
       let bytes = 4
       for (const delivery of command.keys) bytes += deliveryBytesOf(delivery)

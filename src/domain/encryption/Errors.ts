@@ -160,6 +160,35 @@ export class RaftDekChanged extends Schema.TaggedError<RaftDekChanged>()("RaftDe
   }
 }
 
+/** There is no such DEK to replace. */
+export class DekUnknown extends Schema.TaggedError<DekUnknown>()("DekUnknown", {
+  purpose: Schema.Literals(["storage", "raft"]),
+  keyId: Schema.Int
+}) {
+  override get message() {
+    return `the cluster has no ${this.purpose} key ${this.keyId}; see \`sealog encryption status\` for the keys it has`
+  }
+}
+
+/** As many DEKs as the replicated encryption state may hold. */
+export class TooManyDeks extends Schema.TaggedError<TooManyDeks>()("TooManyDeks", {
+  countMax: Schema.Int
+}) {
+  override get message() {
+    return `the cluster has ${this.countMax} data keys, and none can be added; export the data and load it into a new cluster`
+  }
+}
+
+/** The rotation was proposed, and the wait ended before it was resolved (SPEC §18). */
+export class RotationOutcomeUnknown extends Schema.TaggedError<RotationOutcomeUnknown>()(
+  "RotationOutcomeUnknown",
+  { purpose: Schema.Literals(["storage", "raft"]), replaces: Schema.Int, cause: Schema.String }
+) {
+  override get message() {
+    return `the ${this.purpose} key ${this.replaces} may or may not be rotated (${this.cause}); run rotate-dek --purpose ${this.purpose} --replaces ${this.replaces}: it rotates that key only if it is active still`
+  }
+}
+
 /** Encryption has no way back (SPEC §2). */
 export class EncryptionDisableUnsupported extends Schema.TaggedError<EncryptionDisableUnsupported>()(
   "EncryptionDisableUnsupported",

@@ -149,14 +149,15 @@ export function bootstrap(
   })
 }
 
-/** A new DEK becomes the active one of its purpose; the old one stays for reading. */
+/** A new DEK becomes the active one of its purpose; the one it replaces stays for reading. */
 export function rotate(
   state: SidecarState,
   delivery: Omit<Command.Rotate, "_tag">,
   { index }: Pick<ApplyContext, "index">
 ): Transition {
-  const { keyId, purpose } = delivery
+  const { keyId, purpose, replaces } = delivery
   if (!isBootstrapped(state)) return refuse(state, { _tag: "NotBootstrapped" })
+  if (replaces !== state.active[purpose]) return refuse(state, { _tag: "Stale" })
   if (keyOf(state, keyId) !== undefined) return refuse(state, { _tag: "KeyIdTaken", keyId })
   if (state.keys.length >= Limits.dataKeysMax) return refuse(state, { _tag: "TooManyKeys" })
   return applied({

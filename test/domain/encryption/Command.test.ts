@@ -25,8 +25,14 @@ const golden: ReadonlyArray<readonly [Command.Command, Buffer]> = [
     { _tag: "Bootstrap", storage, raft, writers: [] },
     hex("04 00000001 0002 aabb a1b2c3d4 0001 cc 0000")
   ],
-  [{ _tag: "Rotate", purpose: "storage", ...storage }, hex("05 01 01 00000001 0002 aabb")],
-  [{ _tag: "Rotate", purpose: "raft", ...raft }, hex("05 01 02 a1b2c3d4 0001 cc")],
+  [
+    { _tag: "Rotate", purpose: "storage", replaces: Samples.key(0x0000beef), ...storage },
+    hex("05 01 01 0000beef 00000001 0002 aabb")
+  ],
+  [
+    { _tag: "Rotate", purpose: "raft", replaces: Samples.key(0xfffffffe), ...raft },
+    hex("05 01 02 fffffffe a1b2c3d4 0001 cc")
+  ],
   [
     { _tag: "Rewrap", keys: [storage, raft] },
     hex("05 02 0002 00000001 0002 aabb a1b2c3d4 0001 cc")
@@ -82,17 +88,20 @@ describe("encryption command", () => {
       expect(refused(digits)).toMatchObject({ reason: "outOfRange", offset: 2 })
     }
     for (const purpose of ["00", "03"]) {
-      const failure = refused(`05 01 ${purpose} 00000001 0001 aa`)
+      const failure = refused(`05 01 ${purpose} 00000009 00000001 0001 aa`)
       expect(failure).toMatchObject({ reason: "unknownTag", offset: 2 })
     }
-    expect(refused("05 01 01 00000001 0000")).toMatchObject({ reason: "outOfRange" })
-    expect(refused(`05 01 01 00000001 0401 ${"aa".repeat(1025)}`)).toMatchObject({
+    expect(refused("05 01 01 00000009 00000001 0000")).toMatchObject({ reason: "outOfRange" })
+    expect(refused(`05 01 01 00000009 00000001 0401 ${"aa".repeat(1025)}`)).toMatchObject({
       reason: "outOfRange"
     })
     const noKey = { _tag: "Retire", keyId: Samples.key(0) } as const
     expect(() => Command.encode(noKey)).toThrow("no key")
     const wrapped = new Uint8Array(1025)
-    expect(() => Command.encode({ _tag: "Rotate", purpose: "raft", ...raft, wrapped })).toThrow()
+    const rotate = { _tag: "Rotate", purpose: "raft", replaces: Samples.key(9), ...raft } as const
+    expect(() => Command.encode({ ...rotate, wrapped })).toThrow()
+    expect(() => Command.encode({ ...rotate, replaces: Samples.key(0) })).toThrow("no key")
+    expect(refused("05 01 02 00000000 00000001 0001 aa")).toMatchObject({ reason: "outOfRange" })
   })
 
   it("refuses node names nobody could have chosen", () => {

@@ -25,8 +25,13 @@ function stateAfter(...commands: ReadonlyArray<Command.Command>): SidecarState.S
 const bootstrap = { _tag: "Bootstrap", storage: deliver(7), raft: deliver(3), writers: [] } as const
 const enableStorage = { _tag: "EnableStorageEnvelope", storageKeyId: key(7) } as const
 const marker = { _tag: "EnableRaftEnvelope", raftKeyId: key(3) } as const
-const rotateRaft = { _tag: "Rotate", purpose: "raft", ...deliver(5) } as const
-const rotateStorage = { _tag: "Rotate", purpose: "storage", ...deliver(9) } as const
+const rotateRaft = { _tag: "Rotate", purpose: "raft", replaces: key(3), ...deliver(5) } as const
+const rotateStorage = {
+  _tag: "Rotate",
+  purpose: "storage",
+  replaces: key(7),
+  ...deliver(9)
+} as const
 
 /** Refused: the state is the same object, so nothing of it can have changed. */
 function refuses(
@@ -91,12 +96,22 @@ describe("SidecarState", () => {
     }
   })
 
+  it("rotates once, however often the same key is to be replaced, also by its own command", () => {
+    const state = stateAfter(bootstrap, rotateRaft)
+    refuses(state, rotateRaft, { _tag: "Stale" })
+    refuses(state, { ...rotateRaft, ...deliver(6) }, { _tag: "Stale" })
+    refuses(state, { ...rotateStorage, replaces: key(5) }, { _tag: "Stale" })
+    const next = { ...rotateRaft, replaces: key(5), ...deliver(6) }
+    expect(SidecarState.apply(state, next, at(3)).state.active).toEqual({ storage: 7, raft: 6 })
+  })
+
   it("refuses a rotation beyond the keys a sidecar may hold", () => {
     let state = stateAfter(bootstrap)
+    const next = (id: number) => ({ ...rotateRaft, replaces: state.active.raft, ...deliver(id) })
     for (let id = 100; state.keys.length < Limits.dataKeysMax; id++) {
-      state = SidecarState.rotate(state, { purpose: "raft", ...deliver(id) }, at(2)).state
+      state = SidecarState.rotate(state, next(id), at(2)).state
     }
-    refuses(state, rotateRaft, { _tag: "TooManyKeys" })
+    refuses(state, next(5), { _tag: "TooManyKeys" })
   })
 
   it("enables the storage envelope with its index and revision, once", () => {
@@ -166,12 +181,12 @@ describe("SidecarState", () => {
 
   it.prop(
     "stays consistent under any sequence of commands; phases and the cutover index only advance",
-    { steps: Schema.Array(Schema.Struct({ what: int(0, 6), id: int(1, 6) })) },
+    { steps: Schema.Array(Schema.Struct({ what: int(0, 8), id: int(1, 6) })) },
     ({ steps }) => {
       let state = SidecarState.initial(Samples.clusterId)
       steps.forEach(({ id, what }, position) => {
         const before = state
-        const command = anyCommand(what, id)
+        const command = anyCommand(what, id, state)
         const transition = SidecarState.apply(state, command, at(position + 1))
         state = transition.state
         expect(transition.outcome._tag === "Applied").toBe(state !== before)
@@ -188,7 +203,11 @@ describe("SidecarState", () => {
   )
 })
 
-function anyCommand(what: number, id: number): Command.Command {
+function anyCommand(
+  what: number,
+  id: number,
+  { active }: SidecarState.SidecarState
+): Command.Command {
   switch (what) {
     case 0:
       return { ...bootstrap, storage: deliver(id), raft: deliver(1 + (id % 6)) }
@@ -202,6 +221,10 @@ function anyCommand(what: number, id: number): Command.Command {
       return { _tag: "EnableStorageEnvelope", storageKeyId: key(id) }
     case 5:
       return { _tag: "Rewrap", keys: [deliver(id), deliver(1 + (id % 6))] }
+    case 7:
+      return { ...rotateRaft, replaces: active.raft, ...deliver(id) }
+    case 8:
+      return { ...rotateStorage, replaces: active.storage, ...deliver(id) }
     default:
       return { _tag: "EnableRaftEnvelope", raftKeyId: key(id) }
   }

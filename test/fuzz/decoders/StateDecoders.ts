@@ -107,7 +107,7 @@ const memberRows = MembersRecord.changed(groupId, Members.empty, members).flatMa
 const delivery = { keyId: key(1), wrapped }
 const commands: ReadonlyArray<Command.Command> = [
   { _tag: "Bootstrap", storage: delivery, raft: { ...delivery, keyId: key(2) }, writers: [writer] },
-  { _tag: "Rotate", purpose: "raft", ...delivery },
+  { _tag: "Rotate", purpose: "raft", replaces: key(7), ...delivery },
   { _tag: "Rewrap", keys: [delivery, { ...delivery, keyId: key(2) }] },
   { _tag: "Retire", keyId: key(3) },
   { _tag: "EnableStorageEnvelope", storageKeyId: key(1) },
