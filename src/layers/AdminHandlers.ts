@@ -5,10 +5,10 @@
  * Proof: `test/layers/RpcSocket.test.ts`.
  */
 import * as Effect from "effect/Effect"
-import { AdminApi, type EncryptionStatus as Answer } from "../domain/api/AdminApi.ts"
-import type { LocalEpoch } from "../domain/Ids.ts"
+import { AdminApi } from "../domain/api/AdminApi.ts"
 import { Cutover } from "../services/Cutover.ts"
-import { EncryptionAdmin, type EncryptionStatus } from "../services/EncryptionAdmin.ts"
+import { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
+import { EncryptionSurvey } from "../services/EncryptionSurvey.ts"
 import { NodeStatus } from "../services/NodeStatus.ts"
 import * as RpcRequests from "./RpcRequests.ts"
 
@@ -17,25 +17,16 @@ export const layer = AdminApi.toLayer(
     const admin = yield* EncryptionAdmin
     const cutover = yield* Cutover
     const node = yield* NodeStatus
+    const survey = yield* EncryptionSurvey
     const { serve } = yield* RpcRequests.make
 
     return AdminApi.of({
       AdminStatus: () => Effect.sync(node.read),
-      EncryptionStatus: () => Effect.sync(() => answerOf(admin.status())),
+      EncryptionStatus: () => Effect.sync(admin.status),
+      EncryptionSurvey: () => survey.read,
       EnableStorageEnvelope: (_, request) => serve(request, admin.enableStorageEnvelope),
       RotateDek: (asked, request) => serve(request, admin.rotateDek(asked)),
       EnableRaftEnvelope: (_, request) => serve(request, cutover.enableRaftEnvelope)
     })
   })
 )
-
-/** On the wire what is not known is absent. */
-function answerOf(status: EncryptionStatus): typeof Answer.Type {
-  const { barrierClosedMillis, localEpoch, writerId, ...known } = status
-  return {
-    ...known,
-    ...(barrierClosedMillis === undefined ? {} : { barrierClosedMillis }),
-    ...(localEpoch === undefined ? {} : { localEpoch: localEpoch as LocalEpoch }),
-    ...(writerId === undefined ? {} : { writerId })
-  }
-}

@@ -9,52 +9,37 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { EncryptionStatus } from "../domain/api/AdminApi.ts"
+import type { SurveyedNode } from "../domain/api/AdminApi.ts"
 import { EncryptionDisableUnsupported } from "../domain/encryption/Errors.ts"
 import { KeyId } from "../domain/Ids.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
+import * as EncryptionTables from "./EncryptionTables.ts"
 import * as RpcClientSocket from "./RpcClientSocket.ts"
 
 const { endpoint } = CommandFlags
-
-const textOf = (status: typeof EncryptionStatus.Type) =>
-  CommandOutput.table([
-    ["phase", status.phase],
-    ["KEK", status.hasKek ? "loaded" : "none"],
-    ["storage envelope", since(status.storageEnvelopeIndex)],
-    ["raft envelope", since(status.cutoverIndex)],
-    ["barrier", barrierOf(status)],
-    ["new entries are", status.isWrapFlagSet ? "sealed" : "plain"],
-    ["writer", writerOf(status)],
-    ...status.keys.map(
-      ({ createdIndex, id, isActive, purpose }) =>
-        [
-          `key ${id}`,
-          `${purpose}, ${isActive ? "active" : "for reading"}, created at index ${createdIndex}`
-        ] as const
-    )
-  ])
-
-const since = (index: number) => (index === 0 ? "not enabled" : `enabled at index ${index}`)
-const barrierOf = ({ barrierClosedMillis, isBarrierClosed }: typeof EncryptionStatus.Type) => {
-  if (isBarrierClosed) return "closed"
-  return barrierClosedMillis === undefined
-    ? "open"
-    : `open, was closed for ${barrierClosedMillis.toFixed(1)} ms`
-}
-const writerOf = ({ localEpoch, writerId }: typeof EncryptionStatus.Type) =>
-  writerId === undefined ? "not registered" : `${writerId}, epoch ${localEpoch ?? "none"}`
 
 const status = Command.make(
   "status",
   { endpoint },
   Effect.fnUntraced(function* (given) {
     const client = yield* RpcClientSocket.connect(given.endpoint)
-    const encryption = yield* client.encryptionStatus
-    yield* CommandOutput.answer({ json: encryption, text: textOf(encryption) })
+    const own = yield* client.encryptionStatus
+    const nodes = (yield* client.encryptionSurvey).map((node) =>
+      node.id === own.memberId ? reachedAt(node, client.endpoint()) : node
+    )
+    yield* CommandOutput.answer({
+      json: { ...own, nodes },
+      text: EncryptionTables.textOf(nodes)
+    })
   }, Effect.scoped)
-).pipe(Command.withDescription("Show the phase, the keys and the barrier"))
+).pipe(
+  Command.withDescription("Show phase, keys, epochs, barrier and the last cutover of every node")
+)
+
+/** A node does not know at which of its addresses its clients reach it. */
+const reachedAt = (node: SurveyedNode, endpoint: string | undefined): SurveyedNode =>
+  endpoint === undefined ? node : { ...node, endpoint }
 
 const enableStorageEnvelope = Command.make(
   "enable-storage-envelope",

@@ -8,10 +8,12 @@
  * `CutoverInterruption.test.ts`, `test/simulation/CutoverInterruptedAnywhere.test.ts`.
  */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Machine from "../domain/cutover/CutoverMachine.ts"
+import type * as CutoverTimings from "../domain/cutover/CutoverTimings.ts"
 import * as Preflight from "../domain/cutover/Preflight.ts"
 import * as Command from "../domain/encryption/Command.ts"
 import {
@@ -21,7 +23,7 @@ import {
 } from "../domain/encryption/Errors.ts"
 import { LeaderNotReady } from "../domain/engine/Errors.ts"
 import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
-import type { LogIndex, Term } from "../domain/Ids.ts"
+import type { LogIndex } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate } from "../services/CapabilityGate.ts"
@@ -55,9 +57,10 @@ class CutoverRun {
     this.report = parts.report
   }
 
-  begin(term: Term, run: Answered): void {
+  begin(run: Answered, { preceding, term }: Asked): void {
     invariant(this.current === undefined, "one run at a time")
     this.current = run
+    this.report.began(term, preceding)
     this.dispatch(run, { _tag: "Started", term })
   }
 
@@ -131,13 +134,25 @@ const make = Effect.gen(function* () {
     const barrierClosedMillis = barrier.closedMillis() ?? 0
     return yield* resultOf(ended, { barrierClosedMillis, drainTimeoutMillis })
   })
-  return Cutover.of({ enableRaftEnvelope, state: () => run.state })
+  return Cutover.of({
+    enableRaftEnvelope,
+    state: () => run.state,
+    timings: () => report.timings
+  })
 })
 
 type Accepted = Exclude<Preflight.Decision, { readonly _tag: "Refused" }>
 
 const accepted = (decision: Preflight.Decision): Effect.Effect<Accepted, Preflight.Refusal> =>
   decision._tag === "Refused" ? Effect.fail(decision.refusal) : Effect.succeed(decision)
+
+/** Ready, and how long it took to be. */
+interface Asked extends Preflight.Ready {
+  readonly preceding: CutoverTimings.Preceding
+}
+
+const millisOf = <A, E, R>(wait: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.timed(wait), ([passed]) => Duration.toMillis(passed))
 
 /** Everything that can refuse without a side effect, then what takes time: gate and registration. */
 const makePreflight = Effect.fnUntraced(function* (facts: () => Preflight.Facts) {
@@ -150,11 +165,12 @@ const makePreflight = Effect.fnUntraced(function* (facts: () => Preflight.Facts)
   })
   return Effect.gen(function* () {
     const decision = yield* accepted(Preflight.decide(facts()))
-    if (decision._tag === "Ready") {
-      yield* gate.check()
-      yield* registered
+    if (decision._tag !== "Ready") return decision
+    const preceding = {
+      gate: yield* millisOf(gate.check()),
+      registration: yield* millisOf(registered)
     }
-    return decision
+    return { ...decision, preceding } satisfies Asked
   })
 })
 
@@ -182,7 +198,7 @@ const makeSteps = Effect.fnUntraced(function* (run: CutoverRun, facts: () => Pre
         return Deferred.await(answered)
       }
     })
-  return (ready: Preflight.Ready) =>
+  return (ready: Asked) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         // The check and the start are one turn: another caller may have come since the preflight.
@@ -192,7 +208,7 @@ const makeSteps = Effect.fnUntraced(function* (run: CutoverRun, facts: () => Pre
         const left = Effect.sync(() => run.dispatch(answered, { _tag: "CallerLeft" }))
         // Outside `restore`: an interruption that is already here ends the wait before it begins.
         const waiting = <A>(wait: Effect.Effect<A>) => Effect.onInterrupt(restore(wait), () => left)
-        run.begin(ready.term, answered)
+        run.begin(answered, ready)
         yield* waiting(drained(answered))
         run.dispatch(answered, { _tag: "Drained" })
         if (run.isAppending(answered)) yield* proposeMarker(ready, answered)

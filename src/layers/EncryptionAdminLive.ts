@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Semaphore from "effect/Semaphore"
+import type * as CutoverTimings from "../domain/cutover/CutoverTimings.ts"
 import * as Command from "../domain/encryption/Command.ts"
 import * as Sidecar from "../domain/encryption/SidecarState.ts"
 import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
@@ -16,6 +17,7 @@ import { invariant } from "../domain/Invariant.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate } from "../services/CapabilityGate.ts"
 import { Coordinator } from "../services/Coordinator.ts"
+import { Cutover } from "../services/Cutover.ts"
 import { EncryptionAdmin, type EncryptionStatus } from "../services/EncryptionAdmin.ts"
 import { Keystore } from "../services/Keystore.ts"
 import { Opening } from "../services/Opening.ts"
@@ -91,30 +93,57 @@ const makeBootstrap = Effect.gen(function* () {
 const makeStatus = Effect.gen(function* () {
   const applier = yield* Applier
   const barrier = yield* QuiescenceBarrier
+  const cutover = yield* Cutover
   const keystore = yield* Keystore
   const opening = yield* Opening
   const wrapFlag = yield* WrapFlag
+  const { incarnation, memberId, nodeName } = opening
   return (): EncryptionStatus => {
-    const { registry, sidecar } = applier
+    const { position, registry, sidecar } = applier
     const { active } = sidecar
+    const writerId = WriterRegistry.writerIdOf(registry, opening)
+    const row = writerId && WriterRegistry.rowOf(registry, { keyId: active.raft, writerId })
     return {
+      nodeName,
+      memberId,
+      incarnation,
+      appliedIndex: position.index,
       phase: Sidecar.phase(sidecar),
       hasKek: keystore.hasKek,
       keys: sidecar.keys.map(({ createdIndex, id, purpose }) => ({
         id,
         purpose,
         isActive: active[purpose] === id,
-        createdIndex
+        createdIndex,
+        ageEntries: position.index - createdIndex
       })),
       storageEnvelopeIndex: sidecar.storageEnvelopeIndex,
       cutoverIndex: sidecar.raftEnvelopeCutoverIndex,
       isBarrierClosed: barrier.state().isClosed,
-      barrierClosedMillis: barrier.closedMillis(),
       isWrapFlagSet: wrapFlag.isSet(),
-      writerId: WriterRegistry.writerIdOf(registry, opening),
-      localEpoch: opening.currentEpoch(active.raft)
+      ...known({
+        barrierClosedMillis: barrier.closedMillis(),
+        writerId,
+        localEpoch: opening.currentEpoch(active.raft),
+        registeredEpoch: row?.lastEpoch,
+        lastCutover: lastCutoverOf(cutover.timings())
+      })
     }
   }
 })
+
+/** What is not known is absent. */
+const known = <Fields extends object>(fields: Fields) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    readonly [Name in keyof Fields]?: Exclude<Fields[Name], undefined>
+  }
+
+const lastCutoverOf = (
+  timings: CutoverTimings.CutoverTimings | undefined
+): EncryptionStatus["lastCutover"] => {
+  if (timings === undefined) return undefined
+  const { ended, stepMillis, term } = timings
+  return { term, stepMillis, ...(ended === undefined ? {} : { ended }) }
+}
 
 export const layer = Layer.effect(EncryptionAdmin, make)

@@ -69,10 +69,10 @@ export const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E,
 const replication = Layer.mergeAll(
   ReplicaLive.layer,
   EncryptionAdminLive.layer,
-  CutoverLive.layer,
   ClusterAdminLive.layer,
   IntroductionsLive.attached
 ).pipe(
+  Layer.provideMerge(CutoverLive.layer),
   Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
   Layer.provideMerge(CoordinatorLive.layer),
   Layer.provideMerge(NodeStatusLive.layer),

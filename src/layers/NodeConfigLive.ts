@@ -13,6 +13,7 @@ export const defaults: NodeSettings = {
   cutoverTimeoutMillis: 10_000,
   registrationTimeoutMillis: 5_000,
   capabilityTimeoutMillis: 1_000,
+  surveyTimeoutMillis: 2_000,
   inboxCountMax: 16_384,
   receivedBytesMax: 64 * Limits.mebibyte,
   pendingCountMax: 65_536,

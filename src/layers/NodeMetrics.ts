@@ -212,6 +212,12 @@ const cutover = Effect.gen(function* () {
       "How long cutovers that have ended kept the barrier closed",
       () => counters.barrierClosedSeconds
     ),
+    {
+      name: "sealog_cutover_step_seconds_total",
+      help: "How long each step of the cutovers that have ended on this node took",
+      type: "counter",
+      series: seriesOf("step", counters.cutoverStepSeconds)
+    },
     gauge(
       "sealog_barrier_in_flight",
       "User requests admitted and not yet applied or failed",

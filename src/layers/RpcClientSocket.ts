@@ -86,6 +86,8 @@ const clientOf = ({ ask, endpoint }: Way) => {
     /** Of the node that it talks to. */
     status: ask("always", (rpc) => rpc.AdminStatus()),
     encryptionStatus: ask("always", (rpc) => rpc.EncryptionStatus()),
+    /** Of every member. */
+    encryptionSurvey: ask("always", (rpc) => rpc.EncryptionSurvey()),
     // Idempotent, but a repeat would say that it was active before.
     enableStorageEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableStorageEnvelope()),
     enableRaftEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableRaftEnvelope()),

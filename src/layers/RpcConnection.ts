@@ -15,7 +15,7 @@ import { RpcClientError } from "effect/rpc/RpcClientError"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import { ConnectionLost, EndpointUnreachable, RequestDied } from "../domain/api/Errors.ts"
-import { frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
+import { forwardedHeader, frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
 
 /** How long a connection may take to open. */
 const connectMillisMax = 3_000
@@ -80,6 +80,13 @@ export const open = Effect.fnUntraced(function* (at: Endpoint.Endpoint) {
   }
   return connection
 })
+
+/** Sends a request that is marked as forwarded; `endpoint` names the node where that helps. */
+export const marked = <A, E>(
+  endpoint: string,
+  request: Effect.Effect<A, E | RpcClientError>
+): Effect.Effect<A, Exclude<E, RpcClientError> | CallFailure> =>
+  answered(endpoint, RpcClient.withHeaders(request, { [forwardedHeader]: "1" }))
 
 /** Turns what the connection did to a call into typed failures. */
 export const answered = <A, E, R>(

@@ -22,6 +22,7 @@ import { frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
 import type { ClusterAdmin } from "../services/ClusterAdmin.ts"
 import type { Cutover } from "../services/Cutover.ts"
 import type { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
+import type { EncryptionSurvey } from "../services/EncryptionSurvey.ts"
 import type { KvStore } from "../services/KvStore.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import type { NodeStatus } from "../services/NodeStatus.ts"
@@ -106,7 +107,7 @@ export const layer = (
 ): Layer.Layer<
   SocketServer.SocketServer,
   ListenRefused | ListenFailure,
-  ClusterAdmin | KvStore | EncryptionAdmin | Cutover | NodeStatus | NodeConfig
+  ClusterAdmin | KvStore | EncryptionAdmin | EncryptionSurvey | Cutover | NodeStatus | NodeConfig
 > =>
   drainFirst.pipe(
     Layer.provide(server),

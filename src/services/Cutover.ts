@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { CutoverState } from "../domain/cutover/CutoverMachine.ts"
+import type { CutoverTimings } from "../domain/cutover/CutoverTimings.ts"
 import type {
   CapabilityCheckFailed,
   CutoverInFlight,
@@ -54,5 +55,7 @@ export class Cutover extends Context.Service<
     /** Phase 1 → 2. Idempotent; interruption never opens the barrier early. */
     readonly enableRaftEnvelope: Effect.Effect<CutoverDone, CutoverFailure>
     readonly state: () => CutoverState
+    /** Of the run in hand, else of the last one that this opening has run. */
+    readonly timings: () => CutoverTimings | undefined
   }
 >()("sealog/Cutover") {}

@@ -1,6 +1,7 @@
 /** The operator's side of encryption: phases and their status (SPEC §2, §12). */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { EncryptionStatus } from "../domain/api/AdminApi.ts"
 import type { KeyPurpose } from "../domain/encryption/DataKey.ts"
 import type {
   CapabilityCheckFailed,
@@ -10,9 +11,11 @@ import type {
 } from "../domain/encryption/Errors.ts"
 import type * as Rotation from "../domain/encryption/Rotation.ts"
 import type { LeaderLost } from "../domain/engine/Errors.ts"
-import type { KeyId, LogIndex, WriterId } from "../domain/Ids.ts"
+import type { KeyId, LogIndex } from "../domain/Ids.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 import type { ReadRejection } from "./RaftEngine.ts"
+
+export type { EncryptionStatus } from "../domain/api/AdminApi.ts"
 
 export interface StorageEnvelopeEnabled {
   /** The index of the entry that enabled it. */
@@ -42,28 +45,6 @@ export type RotateFailure =
   /** Proposed, and not known to be applied: asked again for the same DEK, it is rotated once. */
   | RotationOutcomeUnknown
 
-export interface EncryptionStatus {
-  readonly phase: 0 | 1 | 2
-  readonly hasKek: boolean
-  readonly keys: ReadonlyArray<{
-    readonly id: KeyId
-    readonly purpose: KeyPurpose
-    readonly isActive: boolean
-    readonly createdIndex: LogIndex
-  }>
-  /** 0 = not enabled. */
-  readonly storageEnvelopeIndex: LogIndex
-  /** 0 = not cut over. */
-  readonly cutoverIndex: LogIndex
-  readonly isBarrierClosed: boolean
-  /** Of the last time it was closed, in this opening. */
-  readonly barrierClosedMillis: number | undefined
-  readonly isWrapFlagSet: boolean
-  /** This opening as a writer of the active raft DEK. */
-  readonly writerId: WriterId | undefined
-  readonly localEpoch: number | undefined
-}
-
 export class EncryptionAdmin extends Context.Service<
   EncryptionAdmin,
   {
@@ -81,6 +62,7 @@ export class EncryptionAdmin extends Context.Service<
     readonly activeDek: (
       purpose: KeyPurpose
     ) => Effect.Effect<KeyId, ReadRejection | EncryptionNotBootstrapped>
+    /** Of this node alone; `EncryptionSurvey` has every member. */
     readonly status: () => EncryptionStatus
   }
 >()("sealog/EncryptionAdmin") {}

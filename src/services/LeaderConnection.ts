@@ -6,14 +6,13 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type * as RpcClient from "effect/rpc/RpcClient"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
-import type { SealogApi } from "../domain/api/SealogApi.ts"
 import type { LeaderLost, NotLeader } from "../domain/engine/Errors.ts"
 import type { MemberId } from "../domain/Ids.ts"
+import type { Member } from "./MemberConnection.ts"
 
 /** The leader's own contract; what is called through it is marked as forwarded. */
-export type Leader = RpcClient.FromGroup<typeof SealogApi, RpcClientError>
+export type Leader = Member
 
 export class LeaderConnection extends Context.Service<
   LeaderConnection,

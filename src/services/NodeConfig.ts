@@ -19,6 +19,8 @@ export interface NodeSettings {
   readonly registrationTimeoutMillis: number
   /** How long the capability gate waits for the answer of a member: one election time-out. */
   readonly capabilityTimeoutMillis: number
+  /** How long the members may take to answer when their status is asked for. */
+  readonly surveyTimeoutMillis: number
   /** Inputs waiting for the driver; more are refused. */
   readonly inboxCountMax: number
   /** Bytes of peers' messages waiting for the driver; more are dropped. */

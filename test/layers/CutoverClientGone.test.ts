@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as SocketServer from "effect/socket/SocketServer"
+import * as NodeFront from "../../src/layers/NodeFront.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as RpcServerSocket from "../../src/layers/RpcServerSocket.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
@@ -20,6 +21,7 @@ import { put } from "../support/NodeCalls.ts"
 const serve = Effect.fnUntraced(function* ({ context }: Stages.StagedNode) {
   const listening = yield* Layer.build(
     RpcServerSocket.layer({ host: "127.0.0.1", port: 0 }).pipe(
+      Layer.provide(NodeFront.layer),
       Layer.provide(Layer.succeedContext(context))
     )
   )

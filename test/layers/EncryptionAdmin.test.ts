@@ -125,17 +125,19 @@ describe("status (SPEC §2)", () => {
   it.effect("of a plaintext node", () =>
     Effect.gen(function* () {
       yield* ready
+      const { incarnation } = yield* Opening
       expect(yield* status).toEqual({
+        nodeName: "n1",
+        memberId: 1,
+        incarnation,
+        appliedIndex: 2,
         phase: 0,
         hasKek: true,
         keys: [],
         storageEnvelopeIndex: 0,
         cutoverIndex: 0,
         isBarrierClosed: false,
-        barrierClosedMillis: undefined,
-        isWrapFlagSet: false,
-        writerId: undefined,
-        localEpoch: undefined
+        isWrapFlagSet: false
       })
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
@@ -145,35 +147,49 @@ describe("status (SPEC §2)", () => {
       yield* ready
       const { index } = yield* enableStorage
       yield* sealingReady
-      const { active } = (yield* Applier).sidecar
+      const { position, sidecar } = yield* Applier
+      const { active } = sidecar
       const bootstrap = (yield* entriesOf).find(({ kind }) => kind === "normal")!
+      const keyOf = (purpose: "storage" | "raft", appliedIndex: number) => ({
+        id: active[purpose],
+        purpose,
+        isActive: true,
+        createdIndex: bootstrap.index,
+        ageEntries: appliedIndex - bootstrap.index
+      })
+      const keysAt = (appliedIndex: number) =>
+        [keyOf("storage", appliedIndex), keyOf("raft", appliedIndex)].sort((a, b) => a.id - b.id)
       const sealedValues = {
+        nodeName: "n1",
+        memberId: 1,
+        incarnation: (yield* Opening).incarnation,
+        appliedIndex: position.index,
         phase: 1,
         hasKek: true,
-        keys: (["storage", "raft"] as const)
-          .map((purpose) => ({
-            id: active[purpose],
-            purpose,
-            isActive: true,
-            createdIndex: bootstrap.index
-          }))
-          .sort((a, b) => a.id - b.id),
+        keys: keysAt(position.index),
         storageEnvelopeIndex: index,
         cutoverIndex: 0,
         isBarrierClosed: false,
-        barrierClosedMillis: undefined,
         isWrapFlagSet: false,
         writerId: 1,
-        localEpoch: 1
+        localEpoch: 1,
+        registeredEpoch: 1
       }
       expect(yield* status).toEqual(sealedValues)
       const { cutoverIndex } = yield* cutOver
       expect(yield* status).toEqual({
         ...sealedValues,
+        appliedIndex: cutoverIndex,
         phase: 2,
+        keys: keysAt(cutoverIndex),
         cutoverIndex,
         barrierClosedMillis: 0,
-        isWrapFlagSet: true
+        isWrapFlagSet: true,
+        lastCutover: {
+          term: (yield* RaftEngine).status().term,
+          stepMillis: { gate: 0, registration: 0, drain: 0, append: 0, apply: 0 },
+          ended: { end: "CutOver", barrierClosedMillis: 0 }
+        }
       })
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )

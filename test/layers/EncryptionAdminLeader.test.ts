@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as CutoverMachine from "../../src/domain/cutover/CutoverMachine.ts"
 import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WriterRegistry from "../../src/domain/encryption/WriterRegistry.ts"
 import { NotLeader } from "../../src/domain/engine/Errors.ts"
@@ -14,6 +15,7 @@ import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { CapabilityGate } from "../../src/services/CapabilityGate.ts"
 import { Coordinator } from "../../src/services/Coordinator.ts"
+import { Cutover } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { type Intake, RaftEngine } from "../../src/services/RaftEngine.ts"
@@ -46,6 +48,7 @@ class FakeNode {
               this.intake = this.intakeAfterGate ?? this.intake
             })
         }),
+        Layer.mock(Cutover, { state: () => CutoverMachine.idle, timings: () => undefined }),
         Layer.mock(Coordinator, {
           administer: (_, { term }) =>
             Effect.suspend(() => {

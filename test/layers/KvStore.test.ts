@@ -7,6 +7,7 @@ import * as Layer from "effect/Layer"
 import * as SocketServer from "effect/socket/SocketServer"
 import * as Span from "../../src/domain/kv/Span.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import * as NodeFront from "../../src/layers/NodeFront.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as RpcServerSocket from "../../src/layers/RpcServerSocket.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
@@ -29,7 +30,10 @@ describeKvStore(
   "KvStore over a socket, sealed",
   Effect.gen(function* () {
     const node = yield* freshNodeSealing
-    const server = RpcServerSocket.layer({ host: "127.0.0.1", port: 0 })
+    const server = Layer.provide(
+      RpcServerSocket.layer({ host: "127.0.0.1", port: 0 }),
+      NodeFront.layer
+    )
     const served = yield* Effect.provideContext(Layer.build(server), node)
     const { address } = Context.get(served, SocketServer.SocketServer)
     assert(address._tag === "InetAddressV4")

@@ -4,9 +4,10 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Endpoint from "../../src/domain/api/Endpoint.ts"
-import * as LeaderConnectionMemory from "../../src/layers/LeaderConnectionMemory.ts"
-import * as LeaderConnectionSocket from "../../src/layers/LeaderConnectionSocket.ts"
-import { MemoryLeaders } from "../../src/layers/MemoryLeaders.ts"
+import * as LeaderConnectionLive from "../../src/layers/LeaderConnectionLive.ts"
+import * as MemberConnectionMemory from "../../src/layers/MemberConnectionMemory.ts"
+import * as MemberConnectionSocket from "../../src/layers/MemberConnectionSocket.ts"
+import { MemoryMembers } from "../../src/layers/MemoryMembers.ts"
 import { LeaderConnection } from "../../src/services/LeaderConnection.ts"
 import { describeLeaderConnection } from "../contracts/LeaderConnection.ts"
 import * as Stub from "../support/ProcessStubServices.ts"
@@ -23,7 +24,12 @@ describeLeaderConnection("the way to the leader over a socket", (script) =>
       script: { beforeWrite: Effect.void, peers },
       proposalTimeoutMillis
     })
-    const context = yield* Layer.build(Layer.provide(LeaderConnectionSocket.layer, asking))
+    const context = yield* Layer.build(
+      LeaderConnectionLive.layer.pipe(
+        Layer.provide(MemberConnectionSocket.layer),
+        Layer.provide(asking)
+      )
+    )
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
     return {
       connection: Context.get(context, LeaderConnection),
@@ -34,12 +40,14 @@ describeLeaderConnection("the way to the leader over a socket", (script) =>
 
 describeLeaderConnection("the way to the leader in memory", (script) =>
   Effect.gen(function* () {
-    const leaders = new MemoryLeaders()
+    const members = new MemoryMembers()
     const scope = yield* Scope.make()
     const node = Stub.layer({ script, proposalTimeoutMillis, memberId: 2 })
-    const served = Layer.provide(LeaderConnectionMemory.served({ leaders }), node)
+    const served = Layer.provide(MemberConnectionMemory.served({ members }), node)
     yield* Layer.buildWithScope(served, scope)
-    const context = yield* Layer.build(LeaderConnectionMemory.layer({ leaders }))
+    const context = yield* Layer.build(
+      Layer.provide(LeaderConnectionLive.layer, MemberConnectionMemory.layer({ members }))
+    )
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
     return {
       connection: Context.get(context, LeaderConnection),

@@ -30,6 +30,7 @@ import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.t
 import { ClusterAdmin } from "../../src/services/ClusterAdmin.ts"
 import { Cutover, type CutoverDone, type CutoverFailure } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
+import { EncryptionSurvey } from "../../src/services/EncryptionSurvey.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { NodeConfig } from "../../src/services/NodeConfig.ts"
 import { NodeStatus } from "../../src/services/NodeStatus.ts"
@@ -88,24 +89,27 @@ const administration = (script: Script, memberId: number) =>
       rotateDek: script.rotateDek ?? (() => Effect.die("rotations are tested against a node")),
       activeDek: () => Effect.succeed(7 as KeyId),
       status: () => ({
+        nodeName: "stub" as NodeName,
+        memberId: memberId as MemberId,
+        incarnation: "0".repeat(32) as Incarnation,
+        appliedIndex: none,
         phase: 0,
         hasKek: false,
         keys: [],
         storageEnvelopeIndex: none,
         cutoverIndex: none,
         isBarrierClosed: false,
-        barrierClosedMillis: undefined,
-        isWrapFlagSet: false,
-        writerId: undefined,
-        localEpoch: undefined
+        isWrapFlagSet: false
       })
     }),
     Layer.succeed(Cutover, {
       enableRaftEnvelope: script.cutover ?? Effect.die("a bug in a handler"),
       state: () => {
         throw new Error("not asked for by the handlers")
-      }
+      },
+      timings: () => undefined
     }),
+    Layer.succeed(EncryptionSurvey, { read: Effect.succeed([]) }),
     Layer.succeed(ClusterAdmin, {
       members: () => [],
       add: () => Effect.die("members are tested against a node"),

@@ -32,25 +32,96 @@ export const KeyStatus = Schema.Struct({
   id: Ids.KeyId,
   purpose: Schema.Literals(["storage", "raft"]),
   isActive: Schema.Boolean,
-  createdIndex: Ids.LogIndex
+  createdIndex: Ids.LogIndex,
+  /** Entries applied since: the replicated state has no clock. */
+  ageEntries: Schema.Int
 })
 
+/** The last cutover that a node has run since it was opened, or the one that it runs. */
+export const LastCutover = Schema.Struct({
+  term: Ids.Term,
+  /** Of each step that is over; of a run that went wrong, its last one until then. */
+  stepMillis: Schema.Struct({
+    gate: Schema.Finite,
+    registration: Schema.Finite,
+    drain: Schema.optionalKey(Schema.Finite),
+    append: Schema.optionalKey(Schema.Finite),
+    apply: Schema.optionalKey(Schema.Finite)
+  }),
+  /** Absent while it runs. */
+  ended: Schema.optionalKey(
+    Schema.Struct({
+      end: Schema.Literals([
+        "CallerLeft",
+        "CutOver",
+        "DrainTimedOut",
+        "MarkerRefused",
+        "RaftDekChanged",
+        "TermLeft"
+      ]),
+      barrierClosedMillis: Schema.Finite
+    })
+  )
+})
+
+/** Of one node. What is replicated is as it has applied it. */
 export const EncryptionStatus = Schema.Struct({
+  nodeName: Ids.NodeName,
+  memberId: Ids.MemberId,
+  incarnation: Ids.Incarnation,
+  appliedIndex: Ids.LogIndex,
   phase: Schema.Literals([0, 1, 2]),
   hasKek: Schema.Boolean,
   keys: Schema.Array(KeyStatus),
+  /** 0 = not enabled. */
   storageEnvelopeIndex: Ids.LogIndex,
+  /** 0 = not cut over. */
   cutoverIndex: Ids.LogIndex,
   isBarrierClosed: Schema.Boolean,
+  /** Of the last time it was closed, in this opening. */
   barrierClosedMillis: Schema.optionalKey(Schema.Finite),
   isWrapFlagSet: Schema.Boolean,
+  /** This incarnation as a writer. */
   writerId: Schema.optionalKey(Ids.WriterId),
-  localEpoch: Schema.optionalKey(Ids.LocalEpoch)
+  /** What this opening has taken under the active raft DEK: once it has led. */
+  localEpoch: Schema.optionalKey(Ids.LocalEpoch),
+  /** The newest that the registry has of this writer under the active raft DEK. */
+  registeredEpoch: Schema.optionalKey(Ids.LocalEpoch),
+  lastCutover: Schema.optionalKey(LastCutover)
 })
+export type EncryptionStatus = typeof EncryptionStatus.Type
+
+/** A member, and its own status; else why there is none. */
+export const SurveyedNode = Schema.Struct({
+  id: Ids.MemberId,
+  nodeName: Ids.NodeName,
+  role: Schema.Literals(["voter", "learner"]),
+  isLeader: Schema.Boolean,
+  /** `HOST:PORT` for clients, if the node that was asked knows it. */
+  endpoint: Schema.optionalKey(Schema.String),
+  status: Schema.optionalKey(EncryptionStatus),
+  unanswered: Schema.optionalKey(
+    Schema.Struct({
+      reason: Schema.Literals([
+        "ConnectionLost",
+        "EndpointUnknown",
+        "EndpointUnreachable",
+        "OtherNode",
+        "RequestDied",
+        "TimedOut"
+      ]),
+      message: Schema.String
+    })
+  )
+})
+export type SurveyedNode = typeof SurveyedNode.Type
 
 export class AdminApi extends RpcGroup.make(
   Rpc.make("AdminStatus", { success: NodeStatus }),
+  /** Of the node that is asked. */
   Rpc.make("EncryptionStatus", { success: EncryptionStatus }),
+  /** Of every member that it knows; it asks the others. */
+  Rpc.make("EncryptionSurvey", { success: Schema.Array(SurveyedNode) }),
   Rpc.make("EnableStorageEnvelope", {
     success: Schema.Struct({ index: Ids.LogIndex, wasAlreadyActive: Schema.Boolean }),
     error: Schema.Union([

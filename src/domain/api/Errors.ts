@@ -16,6 +16,13 @@ export class EndpointUnreachable extends Schema.TaggedError<EndpointUnreachable>
   }
 }
 
+/** Nobody has said yet where that member serves clients; nothing was sent. */
+export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("EndpointUnknown", {}) {
+  override get message() {
+    return "the node that was asked has had no connection with it since it was started, so it does not know where it serves clients; ask that node itself"
+  }
+}
+
 /** The connection ended before the answer came; a write may or may not be applied. */
 export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("ConnectionLost", {
   endpoint: Schema.String,

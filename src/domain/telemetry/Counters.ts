@@ -6,6 +6,7 @@
  * must never happen: a key, a value or key bytes in here; a number that goes down.
  * Proof: `test/layers/Metrics.test.ts`.
  */
+import type { Step } from "../cutover/CutoverTimings.ts"
 import type { EnvelopeReason } from "../encryption/Errors.ts"
 import { Histogram } from "./Histogram.ts"
 
@@ -120,6 +121,14 @@ export class Counters {
   leadershipsGained = 0
   /** For how long cutovers have held user requests off, in all. */
   barrierClosedSeconds = 0
+  /** For how long the steps of the cutovers that have ended took, in all. */
+  readonly cutoverStepSeconds: Record<Step, number> = {
+    gate: 0,
+    registration: 0,
+    drain: 0,
+    append: 0,
+    apply: 0
+  }
   /** Runs of the cutover on this node, by their end. */
   readonly cutovers: Record<CutoverEndTag, number> = {
     CallerLeft: 0,

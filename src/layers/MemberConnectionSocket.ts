@@ -1,6 +1,6 @@
 /**
- * The way to the leader over RPC: to the client endpoint that it gave when it was last connected as a
- * peer, on one connection that all requests share.
+ * The way to another member over RPC: to the client endpoint that it gave when it was last connected as
+ * a peer, on one connection that all requests share.
  *
  * What must never happen: a request sent again after its answer was lost; connections without bound,
  * or kept to a node that is gone. Proof:
@@ -10,16 +10,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as RcMap from "effect/RcMap"
 import * as Endpoint from "../domain/api/Endpoint.ts"
-import { EndpointUnreachable } from "../domain/api/Errors.ts"
+import { EndpointUnknown, EndpointUnreachable } from "../domain/api/Errors.ts"
 import type { MemberId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
-import { LeaderConnection } from "../services/LeaderConnection.ts"
+import { MemberConnection } from "../services/MemberConnection.ts"
 import { Transport } from "../services/Transport.ts"
-import * as LeaderAnswer from "./LeaderAnswer.ts"
 import * as RpcConnection from "./RpcConnection.ts"
 
-/** Leaders of the recent past; more at once means that something else is wrong. */
-const connectionsMax = 16
+/** Members that are asked at a time; more at once means that something else is wrong. */
+const connectionsMax = 64
 /** How long a connection that nobody uses is kept. */
 const idleMillis = 60_000
 
@@ -27,20 +26,18 @@ const make = Effect.gen(function* () {
   const transport = yield* Transport
   const connected = yield* makeConnected
 
-  const endpointOf = (leader: MemberId): Endpoint.Endpoint | undefined => {
-    const known = transport.connections().find(({ peer }) => peer === leader)?.endpoint
+  const endpointOf = (member: MemberId): Endpoint.Endpoint | undefined => {
+    const known = transport.connections().find(({ peer }) => peer === member)?.endpoint
     return known === undefined ? undefined : Endpoint.parse(known)
   }
-  return LeaderConnection.of({
-    ask: (leader, request) =>
-      Effect.suspend(() => {
-        const endpoint = endpointOf(leader)
-        if (endpoint === undefined) return Effect.fail(LeaderAnswer.nobody)
-        const asked = Effect.flatMap(connected(Endpoint.format(endpoint)), (connection) =>
-          LeaderAnswer.marked(connection.endpoint, request(connection.rpc))
-        )
-        return LeaderAnswer.of(leader, Effect.scoped(asked))
-      })
+  return MemberConnection.of({
+    ask: (member, request) =>
+      Effect.gen(function* () {
+        const endpoint = endpointOf(member)
+        if (endpoint === undefined) return yield* new EndpointUnknown({})
+        const connection = yield* connected(Endpoint.format(endpoint))
+        return yield* RpcConnection.marked(connection.endpoint, request(connection.rpc))
+      }).pipe(Effect.scoped)
   })
 })
 
@@ -80,7 +77,7 @@ const makeConnected = Effect.gen(function* () {
     )
 })
 
-export const layer: Layer.Layer<LeaderConnection, never, Transport> = Layer.effect(
-  LeaderConnection,
+export const layer: Layer.Layer<MemberConnection, never, Transport> = Layer.effect(
+  MemberConnection,
   make
 )
