@@ -1,9 +1,14 @@
 /**
- * `npm run -s nemesis -- --episodes N [--seed S]`: clusters of real processes with everything that can go
- * wrong, clients, and a checker of what they saw (`nemesis/Episode.ts`). Episodes have seeds S … S+N−1.
+ * `npm run -s nemesis -- [--cutover] --episodes N [--seed S]`: clusters of real processes with everything
+ * that can go wrong, clients, and a checker of what they saw (`nemesis/Episode.ts`). Episodes have seeds
+ * S … S+N−1.
+ *
+ * With `--cutover` the cutover is in the middle of each, and the fault is at one of its steps
+ * (`nemesis/CutoverEpisode.ts`).
  *
  * Progress goes to stderr, the report to stdout; its last line is `episodes N, operations N, violations N,
- * undecided N`. Exit code 0 only if there are none of both. Proof: `test/e2e/Nemesis.test.ts`.
+ * undecided N`, with `--cutover` followed by `, client errors N`. Exit code 0 only if there are none of
+ * these. Proof: `test/e2e/Nemesis.test.ts`, `NemesisCutover.test.ts`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -12,18 +17,72 @@ import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as CutoverEpisode from "./nemesis/CutoverEpisode.ts"
+import * as CutoverPlan from "./nemesis/CutoverPlan.ts"
 import * as Episode from "./nemesis/Episode.ts"
 import * as Plan from "./nemesis/Plan.ts"
-import { lies } from "./nemesis/Planted.ts"
+import { cutoverLies, lies, type PlantedCutoverLie, type PlantedLie } from "./nemesis/Planted.ts"
 import * as Report from "./nemesis/Report.ts"
 
 class NemesisEnded extends Data.TaggedError("NemesisEnded")<{ readonly message: string }> {}
 
 const say = (line: string) => Effect.sync(() => console.error(line))
 
+interface Asked {
+  readonly episodes: number
+  readonly seed: number
+  readonly nodes: 3 | 5 | undefined
+  readonly planted: Planted | undefined
+  readonly keep: boolean
+}
+
+type Planted = PlantedLie | PlantedCutoverLie
+
+const isOfCutover = (planted: Planted | undefined): planted is PlantedCutoverLie =>
+  cutoverLies.some((lie) => lie === planted)
+
+const lineOfEpisode = (line: string) => console.error(`  ${line}`)
+
+const seedsOf = ({ episodes, seed }: Asked) =>
+  Array.from({ length: episodes }, (_, at) => seed + at)
+
+const ordinary = (asked: Asked) =>
+  Effect.gen(function* () {
+    const planted = isOfCutover(asked.planted) ? undefined : asked.planted
+    const outcomes = yield* Effect.forEach(seedsOf(asked), (seed) =>
+      Effect.gen(function* () {
+        const plan = Plan.make(seed, asked.nodes)
+        yield* say(Plan.describe(plan))
+        const options = { plan, say: lineOfEpisode, planted, isKept: asked.keep }
+        return yield* Effect.tap(Episode.run(options), (outcome) => say(Report.episode(outcome)))
+      })
+    )
+    return { text: Report.text(outcomes), isGood: Report.isGood(outcomes) }
+  })
+
+const withCutover = (asked: Asked) =>
+  Effect.gen(function* () {
+    const planted = isOfCutover(asked.planted) ? asked.planted : undefined
+    const outcomes = yield* Effect.forEach(seedsOf(asked), (seed) =>
+      Effect.gen(function* () {
+        const plan = CutoverPlan.make(seed, asked.nodes)
+        yield* say(CutoverPlan.describe(plan))
+        const options = { plan, say: lineOfEpisode, planted, isKept: asked.keep }
+        return yield* Effect.tap(CutoverEpisode.run(options), (outcome) =>
+          say(Report.cutoverEpisode(outcome))
+        )
+      })
+    )
+    return { text: Report.cutoverText(outcomes), isGood: Report.isGoodCutover(outcomes) }
+  })
+
 const command = Command.make(
   "nemesis",
   {
+    cutover: Flag.Boolean("cutover").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("The cutover in the middle, with a fault at one of its steps")
+    ),
     episodes: Flag.Int("episodes").pipe(
       Flag.withDefault(10),
       Flag.withDescription("How many, one after the other")
@@ -36,36 +95,35 @@ const command = Command.make(
       Flag.optional,
       Flag.withDescription("Else the seed decides")
     ),
-    planted: Flag.Literals("planted", [...lies]).pipe(
+    planted: Flag.Literals("planted", [...lies, ...cutoverLies]).pipe(
       Flag.optional,
-      Flag.withDescription("The recorder lies, which must be found")
+      Flag.withDescription("The nemesis lies to itself, which must be found")
     ),
     keep: Flag.Boolean("keep").pipe(
       Flag.withDefault(false),
       Flag.withDescription("Keeps every episode's directory")
     )
   },
-  ({ episodes, keep, nodes, planted, seed }) =>
+  ({ cutover, nodes, planted, ...rest }) =>
     Effect.gen(function* () {
-      if (episodes < 1) return yield* new NemesisEnded({ message: "--episodes must be at least 1" })
-      const outcomes: Array<Episode.Outcome> = []
+      const lie = Option.getOrUndefined(planted)
       const nodeCount = Option.getOrUndefined(nodes)
-      for (let at = 0; at < episodes; at++) {
-        const plan = Plan.make(seed + at, nodeCount && nodeCount === "3" ? 3 : nodeCount && 5)
-        yield* say(Plan.describe(plan))
-        const outcome = yield* Episode.run({
-          plan,
-          say: (line) => console.error(`  ${line}`),
-          planted: Option.getOrUndefined(planted),
-          isKept: keep
+      const asked = {
+        ...rest,
+        nodes: nodeCount && (nodeCount === "3" ? 3 : 5),
+        planted: lie
+      } as const
+      if (rest.episodes < 1) {
+        return yield* new NemesisEnded({ message: "--episodes must be at least 1" })
+      }
+      if (lie !== undefined && isOfCutover(lie) !== cutover) {
+        return yield* new NemesisEnded({
+          message: `--planted ${lie} goes ${cutover ? "without" : "with"} --cutover`
         })
-        outcomes.push(outcome)
-        yield* say(Report.episode(outcome))
       }
-      yield* Effect.sync(() => console.log(Report.text(outcomes)))
-      if (!Report.isGood(outcomes)) {
-        return yield* new NemesisEnded({ message: "not as it must be" })
-      }
+      const { isGood, text } = yield* cutover ? withCutover(asked) : ordinary(asked)
+      yield* Effect.sync(() => console.log(text))
+      if (!isGood) return yield* new NemesisEnded({ message: "not as it must be" })
     })
 )
 

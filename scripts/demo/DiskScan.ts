@@ -35,7 +35,7 @@ export async function scan(
 }
 
 /** Pieces overlap by the longest needle, so that one that spans two pieces is seen. */
-async function scanFile(
+export async function scanFile(
   path: string,
   needles: ReadonlyArray<string>
 ): Promise<ReadonlyArray<boolean>> {

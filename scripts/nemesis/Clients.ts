@@ -19,7 +19,16 @@ export interface Options {
   readonly numbers: SeededNumbers
   readonly endpoints: () => ReadonlyArray<Endpoint>
   readonly isOver: () => boolean
+  /** What keys and values begin with from now on; nothing if left out. */
+  readonly marks?: (() => Marks) | undefined
 }
+
+export interface Marks {
+  readonly key: string
+  readonly value: string
+}
+
+const unmarked: Marks = { key: "", value: "" }
 
 export const clientCount = 8
 export const keys: ReadonlyArray<string> = Array.from({ length: 16 }, (_, at) => `key-${at}`)
@@ -33,9 +42,12 @@ const sessionMillis = 12_000
 const puts = (...pairs: ReadonlyArray<{ readonly key: string; readonly value: string }>) =>
   pairs.map(({ key, value }): KvModel.Input => ({ _tag: "Put", key, value }))
 
-/** Returns when the client has had the answer, or its time was over, of the last thing it asked for. */
+/**
+ * Returns when the client has had the answer, or its time was over, of the last thing it asked for: all
+ * keys that it may have written.
+ */
 export const run = Effect.fnUntraced(function* (id: number, options: Options) {
-  const { endpoints, isOver, numbers, recorder } = options
+  const { endpoints, isOver, marks = () => unmarked, numbers, recorder } = options
   const way = yield* NodeWay.make({ endpoints, below: numbers.below })
   const isInSession = id % 2 === 1
   const writing: RpcSession.Writing = {
@@ -53,9 +65,13 @@ export const run = Effect.fnUntraced(function* (id: number, options: Options) {
   const chain = new Chain(name)
   const writer: Calls.Writing = isInSession ? session : writing
 
+  const used = new Set<string>()
   const one = (at: number) => {
-    const value = `${name}.${at}`
-    const key = keys[numbers.below(keys.length)]!
+    const mark = marks()
+    const value = `${mark.value}${name}.${at}`
+    const own = keys.map((key) => mark.key + key)
+    const key = own[numbers.below(own.length)]!
+    used.add(mark.key)
     const choice = numbers.below(100)
     if (choice < 40) {
       return recorder.run(
@@ -66,7 +82,7 @@ export const run = Effect.fnUntraced(function* (id: number, options: Options) {
     if (choice < 45) {
       return recorder.run(
         asked([]),
-        way.call((client) => Calls.scan(client, "key-", keys))
+        way.call((client) => Calls.scan(client, `${mark.key}key-`, own))
       )
     }
     if (choice < 72) return recorder.run(asked(puts({ key, value })), Calls.put(writer, key, value))
@@ -78,14 +94,14 @@ export const run = Effect.fnUntraced(function* (id: number, options: Options) {
       return recorder.run(asked([create]), Calls.putIf(writer, create))
     }
     if (choice < 92 || !isInSession) {
-      const other = keys[(keys.indexOf(key) + 1 + numbers.below(keys.length - 1)) % keys.length]!
+      const other = own[(own.indexOf(key) + 1 + numbers.below(own.length - 1)) % own.length]!
       const pairs = [
         { key, value },
         { key: other, value: `${value}+` }
       ]
       return recorder.run(asked(puts(...pairs)), Calls.putAll(writer, pairs))
     }
-    return chain.advance(value, (chainKey, from) =>
+    return chain.advance(mark.key, value, (chainKey, from) =>
       recorder.run(
         asked(puts({ key: chainKey, value })),
         Calls.advance(writer, chainKey, { from, to: value })
@@ -96,12 +112,14 @@ export const run = Effect.fnUntraced(function* (id: number, options: Options) {
     const { answer } = yield* one(at)
     yield* Effect.sleep(answer === undefined ? refusedPauseMillis : pauseMillis)
   }
-  return chain.keys
+  return [...[...used].flatMap((mark) => keys.map((key) => mark + key)), ...chain.keys]
 }, Effect.scoped)
 
 /** Mutable: a key that one client alone writes; another one once it does not know what is there. */
 class Chain {
-  private generation = 1
+  /** The last one is in use. */
+  readonly keys: Array<string> = []
+  private mark: string | undefined
   private last: string | undefined
   private readonly client: string
 
@@ -109,25 +127,23 @@ class Chain {
     this.client = client
   }
 
-  get keys(): ReadonlyArray<string> {
-    return Array.from({ length: this.generation }, (_, at) => this.keyOf(at + 1))
-  }
-
   advance<A extends { readonly answer: unknown; readonly isUnknown: boolean }>(
+    mark: string,
     to: string,
     call: (key: string, from: string | undefined) => Effect.Effect<A>
   ): Effect.Effect<A> {
-    return Effect.tap(call(this.keyOf(this.generation), this.last), ({ answer, isUnknown }) =>
+    if (mark !== this.mark) this.begin(mark)
+    return Effect.tap(call(this.keys.at(-1)!, this.last), ({ answer, isUnknown }) =>
       Effect.sync(() => {
         if (answer !== undefined) this.last = to
-        if (!isUnknown) return
-        this.generation += 1
-        this.last = undefined
+        if (isUnknown) this.begin(mark)
       })
     )
   }
 
-  private keyOf(generation: number): string {
-    return `chain-${this.client}-${generation}`
+  private begin(mark: string): void {
+    this.keys.push(`${mark}chain-${this.client}-${this.keys.length + 1}`)
+    this.mark = mark
+    this.last = undefined
   }
 }

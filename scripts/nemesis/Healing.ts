@@ -19,11 +19,11 @@ export class NotHealed extends Data.TaggedError("NotHealed")<{ readonly message:
 const progressMillisMax = 20_000
 const readMillisMax = 20_000
 
-const within = (what: string, millis: number) =>
+/** Else the cluster does not go on, which it must. */
+export const within = (what: string, millis = progressMillisMax) =>
   Effect.timeoutOrElse({
     duration: millis,
-    orElse: () =>
-      Effect.fail(new NotHealed({ message: `${what} within ${millis} ms after all was healed` }))
+    orElse: () => Effect.fail(new NotHealed({ message: `${what} within ${millis} ms` }))
   })
 
 /** Returns when each member has taken a write; `leaving` are members no more then. */
@@ -39,7 +39,7 @@ export const heal = Effect.fnUntraced(function* (
   yield* Effect.forEach(nodes.names(), (name) => nodes.signal(name, "SIGCONT"), each)
   yield* Effect.forEach(nodes.names().filter(nodes.isKilled), nodes.restart, each)
   yield* accepted(nodes, operator, recorder, "anybody", undefined).pipe(
-    within("no node takes a write", progressMillisMax)
+    within("no node takes a write")
   )
   yield* Effect.forEach(leaving, (name) => left(nodes, operator, name), { discard: true })
   yield* dismissed(nodes, operator)
@@ -49,7 +49,7 @@ export const heal = Effect.fnUntraced(function* (
     nodes.names(),
     (name) =>
       Effect.andThen(nodes.ready(name), accepted(nodes, operator, recorder, name, name)).pipe(
-        within(`${name} takes no write`, progressMillisMax)
+        within(`${name} takes no write`)
       ),
     each
   )
@@ -87,7 +87,7 @@ const left = (nodes: Nodes, operator: Operator, name: NodeName) =>
   operator
     .removed(name)
     .pipe(
-      within(`${name} is not removed`, progressMillisMax),
+      within(`${name} is not removed`),
       Effect.andThen(nodes.names().includes(name) ? nodes.dismiss(name) : Effect.void)
     )
 
@@ -101,8 +101,7 @@ const dismissed = Effect.fnUntraced(function* (nodes: Nodes, operator: Operator)
   }
 })
 
-const named = (operator: Operator) =>
-  answered(operator.leader).pipe(within("no node leads", progressMillisMax))
+const named = (operator: Operator) => answered(operator.leader).pipe(within("no node leads"))
 
 /** Each key on each node, linearizable; every read is part of the history. */
 export const readAll = (

@@ -16,6 +16,7 @@ import type { NodeName } from "../../src/domain/Ids.ts"
 import { keptPorts } from "../cluster/KeptPort.ts"
 import * as NodeProcess from "../demo/NodeProcess.ts"
 import { ClientLinks } from "./ClientLinks.ts"
+import * as Failpoint from "./Failpoint.ts"
 import { PeerLinks } from "./PeerLinks.ts"
 import * as PeerOrigin from "./PeerOrigin.ts"
 import * as Proxy from "./Proxy.ts"
@@ -37,6 +38,8 @@ export interface Options {
   readonly directory: string
   readonly kekFile: string
   readonly random: () => number
+  /** Where failpoints are armed, if they may be. */
+  readonly failpoints?: string | undefined
 }
 
 type Running = NodeProcess.Running
@@ -55,7 +58,8 @@ const intoFile = ["sh", "-c", 'log="$1"; shift; exec "$@" 2>>"$log"', "sh"]
 
 export type Nodes = Effect.Success<ReturnType<typeof make>>
 
-export const make = Effect.fnUntraced(function* ({ directory, kekFile, random }: Options) {
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const { directory, failpoints, kekFile, random } = options
   const scope = yield* Effect.scope
   const links = new PeerLinks()
   const clientLinks = new ClientLinks()
@@ -75,7 +79,7 @@ export const make = Effect.fnUntraced(function* ({ directory, kekFile, random }:
       ...{ directory, nodeName, kekFile, flags: member.flags },
       listen: Endpoint.format(client)
     })
-    return NodeProcess.start(serveArguments, launchOf(member.place)).pipe(
+    return NodeProcess.start(serveArguments, launchOf(member.place, failpoints)).pipe(
       Scope.provide(scope),
       Effect.tap((process) =>
         Effect.sync(() => {
@@ -110,6 +114,15 @@ export const make = Effect.fnUntraced(function* ({ directory, kekFile, random }:
     ready: (nodeName: string) =>
       Effect.suspend(() => of(nodeName).process?.firstLine ?? Effect.succeed("")),
     kill,
+    /** With SIGTERM, as an operator does. */
+    stop: (nodeName: string) =>
+      Effect.gen(function* () {
+        const { process } = of(nodeName)
+        of(nodeName).process = undefined
+        process?.kill("SIGTERM")
+        const code = process === undefined ? null : (yield* process.end).code
+        return { nodeName, code }
+      }),
     signal: (nodeName: string, signal: "SIGSTOP" | "SIGCONT") =>
       Effect.sync(() => void of(nodeName).process?.kill(signal)),
     /** Killed, and no part of the cluster any more. */
@@ -133,6 +146,8 @@ const viewOf = (members: ReadonlyMap<string, Member>) => {
       return process !== undefined && process.ended() === undefined
     },
     isKilled: (nodeName: string) => members.get(nodeName)?.process === undefined,
+    /** Of its process; 0 if it has none. */
+    pidOf: (nodeName: string) => members.get(nodeName)?.process?.pid ?? 0,
     endpointOf: (nodeName: string) => of(nodeName).place.client,
     peerOf: (nodeName: string) => of(nodeName).place.peer,
     /** Nodes that have ended although nobody killed them, one sentence each. */
@@ -174,12 +189,18 @@ const placeOf = Effect.fnUntraced(function* (
   return { made, peerProxy, clientProxy }
 })
 
-const launchOf = ({ boundPort, log, peer }: Place): NodeProcess.Launch => ({
+const launchOf = (
+  { boundPort, log, nodeName, peer }: Place,
+  failpoints: string | undefined
+): NodeProcess.Launch => ({
   wrapper: [...intoFile, log],
   environment: {
     NODE_OPTIONS: `--import ${preload}`,
     SEALOG_NEMESIS_LISTEN: `${peer.port}=${boundPort}`,
-    SEALOG_NEMESIS_COMPACTION: compaction
+    SEALOG_NEMESIS_COMPACTION: compaction,
+    ...(failpoints === undefined
+      ? {}
+      : { [Failpoint.directoryVariable]: failpoints, [Failpoint.nameVariable]: nodeName })
   }
 })
 

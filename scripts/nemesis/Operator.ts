@@ -37,15 +37,16 @@ export const make = Effect.fnUntraced(function* (nodes: Nodes, numbers: SeededNu
     (all) =>
       all.filter(({ role }) => role === "Leader").toSorted((a, b) => b.term - a.term)[0]?.nodeName
   )
-  /** Tries at one node after another, until one has done it. */
+  /** Tries at one node after another, until one has done it; `undefined` if it was done before. */
   const order = <A, E extends { readonly _tag: string }>(
     command: (client: Client) => Effect.Effect<A, E>,
     isDone: (failure: E) => boolean = () => false
-  ): Effect.Effect<void> =>
+  ): Effect.Effect<A | undefined> =>
     Effect.gen(function* () {
       for (;;) {
         const result = yield* Effect.result(way.call(command))
-        if (result._tag === "Success" || isDone(result.failure as E)) return
+        if (result._tag === "Success") return result.success
+        if (isDone(result.failure as E)) return undefined
         yield* Effect.sleep(askMillis)
       }
     })

@@ -10,6 +10,10 @@ import type { Asked } from "./Recorder.ts"
 export const lies = ["stale-read", "lost-write"] as const
 export type PlantedLie = (typeof lies)[number]
 
+/** What is to be sealed is written before it can be; one node says another cutover index. */
+export const cutoverLies = ["early-canary", "other-index"] as const
+export type PlantedCutoverLie = (typeof cutoverLies)[number]
+
 export interface Lie {
   /** What is done in place of the call, if it is. */
   readonly insteadOf: (

@@ -23,6 +23,9 @@ export const definite: ReadonlySet<string> = new Set([
   "SessionUnknown"
 ])
 
+/** Of a call that nobody has heard the end of. */
+export const inFlight = "in flight"
+
 export interface Asked {
   readonly client: string
   readonly writes: ReadonlyArray<KvModel.Input>
@@ -58,7 +61,7 @@ export class Recorder {
       const invokedAt = this.now()
       // Of who is interrupted nobody hears any more: until then the outcome is open.
       const at = this.calls.length
-      this.calls.push({ ...asked, invokedAt, end: { _tag: "Unknown", reason: "in flight" } })
+      this.calls.push({ ...asked, invokedAt, end: { _tag: "Unknown", reason: inFlight } })
       const exit = yield* Effect.exit(this.planted.insteadOf(asked, this.calls) ?? call)
       const end: End = Exit.isSuccess(exit)
         ? {

@@ -1,32 +1,87 @@
 /** What episodes came to, in words. */
-import type { Outcome } from "./Episode.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import type * as CutoverEpisode from "./CutoverEpisode.ts"
+import * as CutoverPlan from "./CutoverPlan.ts"
+import type { Judged, Outcome } from "./Episode.ts"
 import * as Plan from "./Plan.ts"
 
-export const isGood = (outcomes: ReadonlyArray<Outcome>): boolean =>
+export const isGood = (outcomes: ReadonlyArray<Judged>): boolean =>
   outcomes.every(({ undecided, violations }) => violations.length + undecided.length === 0)
 
+/** The same, and no client had an error. */
+export const isGoodCutover = (outcomes: ReadonlyArray<CutoverEpisode.Outcome>): boolean =>
+  isGood(outcomes) && outcomes.every(({ clientErrors }) => clientErrors.length === 0)
+
 /** One episode; of one that is not as it must be also why, and how to run it again. */
-export function episode(outcome: Outcome): string {
-  const { directory, millis, operations, seed, snapshots, undecided, unknown, violations } = outcome
-  const first = `seed ${seed}: ${operations} operations answered, ${unknown} of unknown outcome, ${snapshots} snapshots, ${(millis / 1_000).toFixed(1)} s`
-  const isAsItMust = violations.length + undecided.length === 0
+export const episode = (outcome: Outcome): string =>
+  withReasons(outcome, `${outcome.snapshots} snapshots`, [])
+
+export const cutoverEpisode = (outcome: CutoverEpisode.Outcome): string => {
+  const { clientErrors, flowMillis, plan } = outcome
+  const flow =
+    flowMillis === undefined ? "no fault" : `writes flow after ${flowMillis.toFixed(0)} ms`
+  const errors = clientErrors.map((text) => `CLIENT ERROR (seed ${plan.seed}): ${text}`)
+  return withReasons(outcome, `${plan.fault} at ${plan.step}: ${flow}`, errors)
+}
+
+function withReasons(outcome: Judged, what: string, more: ReadonlyArray<string>): string {
+  const { directory, millis, operations, seed, undecided, unknown, violations } = outcome
+  const first = `seed ${seed}: ${operations} operations answered, ${unknown} of unknown outcome, ${what}, ${(millis / 1_000).toFixed(1)} s`
+  const isAsItMust = violations.length + undecided.length + more.length === 0
   return [
     first,
     ...violations.map((text) => `VIOLATION (seed ${seed}): ${text}`),
     ...undecided.map((text) => `UNDECIDED (seed ${seed}): ${text}`),
+    ...more,
     ...(directory === undefined ? [] : [`logs and history: ${directory}`]),
-    ...(isAsItMust ? [] : [`the same plan: npm run -s nemesis -- --episodes 1 --seed ${seed}`])
+    ...(isAsItMust ? [] : [`the same plan: --episodes 1 --seed ${seed}`])
   ].join("\n")
 }
 
 export function text(outcomes: ReadonlyArray<Outcome>): string {
-  const sum = (count: (outcome: Outcome) => number) =>
-    outcomes.reduce((total, outcome) => total + count(outcome), 0)
-  const faults = Plan.kinds.map((kind) => `${kind} ${sum((one) => one.faults.get(kind) ?? 0)}`)
+  const faults = Plan.kinds.map(
+    (kind) => `${kind} ${sum(outcomes, (one) => one.faults.get(kind) ?? 0)}`
+  )
   return [
     ...outcomes.filter((outcome) => !isGood([outcome])).map(episode),
-    `faults: ${faults.join(", ")}; snapshots installed ${sum(({ snapshots }) => snapshots)}`,
-    `of unknown outcome: ${sum(({ unknown }) => unknown)} writes; slowest episode ${(Math.max(...outcomes.map(({ millis }) => millis)) / 1_000).toFixed(1)} s`,
-    `episodes ${outcomes.length}, operations ${sum(({ operations }) => operations)}, violations ${sum(({ violations }) => violations.length)}, undecided ${sum(({ undecided }) => undecided.length)}`
+    `faults: ${faults.join(", ")}; snapshots installed ${sum(outcomes, ({ snapshots }) => snapshots)}`,
+    `of unknown outcome: ${sum(outcomes, ({ unknown }) => unknown)} writes; slowest episode ${(Math.max(...outcomes.map(({ millis }) => millis)) / 1_000).toFixed(1)} s`,
+    counts(outcomes)
   ].join("\n")
+}
+
+export function cutoverText(outcomes: ReadonlyArray<CutoverEpisode.Outcome>): string {
+  const flows = (isMeant: (plan: CutoverPlan.CutoverPlan) => boolean) =>
+    outcomes.flatMap(({ flowMillis, plan }) =>
+      flowMillis !== undefined && isMeant(plan) ? [flowMillis] : []
+    )
+  const all = flows(() => true)
+  const medians = CutoverPlan.faults.map(
+    (fault) => `${fault} ${inTimeouts(median(flows((plan) => plan.fault === fault)))}`
+  )
+  const cells = new Set(outcomes.map(({ plan: { fault, step } }) => `${step} ${fault}`))
+  return [
+    ...outcomes.filter((outcome) => !isGoodCutover([outcome])).map(cutoverEpisode),
+    `${cells.size} of ${CutoverPlan.cellCount} pairs of step and fault`,
+    `writes flow again after, median in election time-outs: ${medians.join(", ")}, all ${inTimeouts(median(all))}; slowest ${inTimeouts(Math.max(...all))}`,
+    `${counts(outcomes)}, client errors ${sum(outcomes, ({ clientErrors }) => clientErrors.length)}`
+  ].join("\n")
+}
+
+const sum = <A>(all: ReadonlyArray<A>, count: (one: A) => number) =>
+  all.reduce((total, one) => total + count(one), 0)
+
+const counts = (outcomes: ReadonlyArray<Judged>): string =>
+  `episodes ${outcomes.length}, operations ${sum(outcomes, ({ operations }) => operations)}, violations ${sum(outcomes, ({ violations }) => violations.length)}, undecided ${sum(outcomes, ({ undecided }) => undecided.length)}`
+
+const electionMillis = NodeConfigLive.defaults.tickMillis * NodeConfigLive.defaults.electionTicks
+
+const inTimeouts = (millis: number | undefined): string =>
+  millis === undefined || !Number.isFinite(millis) ? "none" : (millis / electionMillis).toFixed(2)
+
+function median(values: ReadonlyArray<number>): number | undefined {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = sorted.length >> 1
+  if (sorted.length % 2 === 1 || sorted.length === 0) return sorted[at]
+  return (sorted[at - 1]! + sorted[at]!) / 2
 }

@@ -1,6 +1,8 @@
 /** What the nemesis draws from a seed, and what its troubles do to the links between nodes. */
 import { describe, expect, it } from "vitest"
 import * as ClientLinks from "../../scripts/nemesis/ClientLinks.ts"
+import * as CutoverPlan from "../../scripts/nemesis/CutoverPlan.ts"
+import * as Failpoint from "../../scripts/nemesis/Failpoint.ts"
 import * as Link from "../../scripts/nemesis/Link.ts"
 import * as PeerLinks from "../../scripts/nemesis/PeerLinks.ts"
 import * as Plan from "../../scripts/nemesis/Plan.ts"
@@ -20,6 +22,19 @@ describe("a plan", () => {
     const ofLeader = many.filter(({ isOfLeader }) => isOfLeader).length / many.length
     expect(ofLeader).toBeGreaterThan(0.4)
     expect(ofLeader).toBeLessThan(0.6)
+  })
+})
+
+describe("a plan of a cutover", () => {
+  it("has each step with each fault once in 27 seeds, every one in 9", () => {
+    const { cellCount, faults, make } = CutoverPlan
+    expect(cellCount).toBe(27)
+    const plans = Array.from({ length: cellCount }, (_, at) => make(100 + at))
+    expect(new Set(plans.map(({ fault, step }) => `${step} ${fault}`)).size).toBe(cellCount)
+    const nine = Array.from({ length: 9 }, (_, at) => make(1 + at))
+    expect(new Set(nine.map(({ step }) => step))).toEqual(new Set(Failpoint.steps))
+    expect(new Set(nine.map(({ fault }) => fault))).toEqual(new Set(faults))
+    expect(make(7)).toEqual(make(7))
   })
 })
 

@@ -1,0 +1,89 @@
+/**
+ * What must be so at the end of an episode with a cutover, beside what clients saw (SPEC §11, §19: I7, I12).
+ *
+ * Knows no processes. What must never happen: a node that is not looked at. Proof:
+ * `test/e2e/NemesisCutoverFindings.test.ts`.
+ */
+import type { Search } from "./Canaries.ts"
+import type { Call } from "./History.ts"
+import { inFlight } from "./Recorder.ts"
+
+/** What a node says of itself in the end, and what it answers to the same order once more. */
+export interface View {
+  readonly nodeName: string
+  readonly phase: number
+  readonly cutoverIndex: number
+  readonly isBarrierClosed: boolean
+  readonly isWrapFlagSet: boolean
+  readonly answeredIndex: number
+}
+
+/** How a node ended that was asked to. */
+export interface End {
+  readonly nodeName: string
+  readonly code: number | null
+}
+
+/** One sentence for each thing that is wrong. `cutoverIndex`: as the operator was told. */
+export function findings(found: {
+  readonly cutoverIndex: number
+  readonly views: ReadonlyArray<View>
+  readonly searches: ReadonlyArray<Search>
+  readonly ends: ReadonlyArray<End>
+}): ReadonlyArray<string> {
+  const { cutoverIndex, ends, searches, views } = found
+  return [
+    ...views.flatMap((view) => ofView(view, cutoverIndex)),
+    ...searches.flatMap(ofSearch),
+    ...ends.flatMap(({ code, nodeName }) =>
+      code === 0 ? [] : [`${nodeName} was asked to end and did so with code ${code}`]
+    )
+  ]
+}
+
+function ofView(view: View, cutoverIndex: number): ReadonlyArray<string> {
+  const { nodeName } = view
+  return [
+    ...(view.phase === 2 ? [] : [`${nodeName} is in phase ${view.phase} after the cutover`]),
+    ...(view.cutoverIndex === cutoverIndex
+      ? []
+      : [`${nodeName} has cutover index ${view.cutoverIndex}, and ${cutoverIndex} was answered`]),
+    ...(view.answeredIndex === cutoverIndex
+      ? []
+      : [
+          `${nodeName} answered ${view.answeredIndex} when asked again, and before ${cutoverIndex}`
+        ]),
+    ...(view.isBarrierClosed ? [`the barrier of ${nodeName} is closed`] : []),
+    ...(view.isWrapFlagSet ? [] : [`the wrap flag of ${nodeName} is not set`])
+  ]
+}
+
+function ofSearch(search: Search): ReadonlyArray<string> {
+  const { nodeName, plainValue, sealedKey, sealedValue } = search
+  return [
+    ...(plainValue.inState
+      ? []
+      : [`a value of phase 0 is not found in the state of ${nodeName}: the search has no teeth`]),
+    ...(sealedKey.inState
+      ? []
+      : [`a key is not found in the state of ${nodeName}: the search has no teeth`]),
+    ...(sealedValue.inState
+      ? [`a value written after the cutover is in clear in the state of ${nodeName}`]
+      : []),
+    ...(sealedValue.inLog
+      ? [`a value written after the cutover is in clear in the log of ${nodeName}`]
+      : []),
+    ...(sealedKey.inLog
+      ? [`a key written after the cutover is in clear in the log of ${nodeName}`]
+      : []),
+    ...(search.isTold ? [`${nodeName} has told a key or a value in its messages`] : [])
+  ]
+}
+
+/** Writes of sessions that failed: each was repeated until its deadline. Who was cut off is none. */
+export const clientErrors = (calls: ReadonlyArray<Call>): ReadonlyArray<string> =>
+  calls.flatMap(({ client, end, isInSession }) =>
+    isInSession && end._tag !== "Answered" && end.reason !== inFlight
+      ? [`${client}: ${end.reason}`]
+      : []
+  )

@@ -1,0 +1,125 @@
+/** What the nemesis says of a cutover that is not as it must be, on nodes and files made by hand. */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { Canaries, type Search } from "../../scripts/nemesis/Canaries.ts"
+import * as Findings from "../../scripts/nemesis/CutoverFindings.ts"
+import type { Call } from "../../scripts/nemesis/History.ts"
+import type { Place } from "../../scripts/nemesis/Nodes.ts"
+
+const view: Findings.View = {
+  nodeName: "n1",
+  phase: 2,
+  cutoverIndex: 70,
+  isBarrierClosed: false,
+  isWrapFlagSet: true,
+  answeredIndex: 70
+}
+const nowhere = { inLog: false, inState: false }
+const search: Search = {
+  nodeName: "n1",
+  plainValue: { inLog: true, inState: true },
+  sealedValue: nowhere,
+  sealedKey: { inLog: false, inState: true },
+  isTold: false
+}
+const good = {
+  cutoverIndex: 70,
+  views: [view],
+  searches: [search],
+  ends: [{ nodeName: "n1", code: 0 }]
+}
+
+describe("a cutover", () => {
+  it("that is as it must be has no finding", () => {
+    expect(Findings.findings(good)).toEqual([])
+  })
+
+  it.each([
+    [{ cutoverIndex: 71 }, "n1 has cutover index 71, and 70 was answered"],
+    [{ phase: 1 }, "n1 is in phase 1"],
+    [{ answeredIndex: 71 }, "n1 answered 71 when asked again"],
+    [{ isBarrierClosed: true }, "the barrier of n1 is closed"],
+    [{ isWrapFlagSet: false }, "the wrap flag of n1 is not set"]
+  ])("of which a node says %j is reported", (change, finding) => {
+    const views = [view, { ...view, ...change }]
+    expect(Findings.findings({ ...good, views })).toEqual([expect.stringContaining(finding)])
+  })
+
+  it("after which a node does not end as it should is reported", () => {
+    const ends = [{ nodeName: "n1", code: 70 }]
+    expect(Findings.findings({ ...good, ends })).toEqual([expect.stringContaining("code 70")])
+  })
+})
+
+describe("a session's write that failed", () => {
+  const call = (isInSession: boolean, reason: string): Call => ({
+    ...{ client: "c", writes: [], isInSession, invokedAt: 0 },
+    end: { _tag: "Unknown", reason }
+  })
+
+  it("is a client error; that of a client without one, or of one that was cut off, is none", () => {
+    const calls = [call(true, "NotLeader: x"), call(false, "NotLeader: x"), call(true, "in flight")]
+    expect(Findings.clientErrors(calls)).toEqual(["c: NotLeader: x"])
+  })
+})
+
+describe("the canaries", () => {
+  let directory: string
+  const canaries = new Canaries(false)
+  const place = () => ({ nodeName: "n1", directory, log: join(directory, "../n1.log") }) as Place
+  const write = (file: string, text: string) => writeFile(join(directory, file), text)
+
+  beforeAll(async () => {
+    directory = join(await mkdtemp(join(tmpdir(), "sealog-canaries-")), "n1")
+    await mkdir(join(directory, "log"), { recursive: true })
+    await mkdir(join(directory, "state"))
+  })
+  afterAll(() => rm(join(directory, ".."), { recursive: true, force: true }))
+
+  /** A directory as it must be, but for what these files hold. */
+  const found = async (files: Readonly<Record<string, string>>) => {
+    await write("state/data.mdb", `..${canaries.plainValue}..${canaries.sealedKey}`)
+    await write("log/data.mdb", `..${canaries.plainValue}..`)
+    await write("../n1.log", "it serves")
+    for (const [file, text] of Object.entries(files)) await write(file, text)
+    const searches = [await canaries.search(place())]
+    return Findings.findings({ ...good, searches })
+  }
+
+  it("where they belong are no finding", async () => {
+    expect(await found({})).toEqual([])
+  })
+
+  it.each([
+    ["log/data.mdb", () => canaries.sealedKey, "a key written after the cutover"],
+    ["log/data.mdb", () => canaries.sealedValue, "a value written after the cutover"],
+    ["BALLAST", () => canaries.sealedValue, "a value written after the cutover"],
+    ["../n1.log", () => canaries.sealedKey, "n1 has told a key or a value"]
+  ])("found in clear in %s are reported", async (file, canary, finding) => {
+    expect(await found({ [file]: `..${canary()}client` })).toEqual(
+      expect.arrayContaining([expect.stringContaining(finding)])
+    )
+    await write("BALLAST", "")
+  })
+
+  it("not found where they must be show that the search has no teeth", async () => {
+    expect(await found({ "state/data.mdb": "" })).toEqual([
+      expect.stringContaining("a value of phase 0 is not found"),
+      expect.stringContaining("a key is not found")
+    ])
+  })
+
+  it("are of their time, and a planted lie writes what is to be sealed before it can be", () => {
+    const { plainValue, sealedKey, sealedValue } = canaries
+    expect(canaries.marks()).toEqual({ key: "", value: plainValue })
+    canaries.time = "phase 1"
+    expect(canaries.marks()).toEqual({ key: "", value: "" })
+    canaries.time = "after the cutover"
+    expect(canaries.marks()).toEqual({ key: sealedKey, value: sealedValue })
+    const early = new Canaries(true)
+    early.time = "phase 1"
+    expect(early.marks()).toEqual({ key: early.sealedKey, value: early.sealedValue })
+  })
+})
