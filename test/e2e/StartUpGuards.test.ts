@@ -115,28 +115,11 @@ const falsifySidecar = (directory: string, edit: (body: Buffer) => void) =>
 const activeStorageAt = 17
 const activeRaftAt = 21
 
-const pointerKey = Buffer.from("snapshotPointer")
-
 const entryKey = (index: number): Buffer => {
   const key = Buffer.alloc(8)
   key.writeBigUInt64BE(BigInt(index))
   return key
 }
-
-/** Lets the log begin after what the state has applied; what it held before is none of it then. */
-const pointLog = Effect.fnUntraced(function* (
-  directory: string,
-  edit: (cutover: LogIndex) => Partial<SnapshotPointer.SnapshotPointer>
-) {
-  const { applied, sidecar } = yield* StoppedDirectory.replicatedState(directory)
-  const { index, term } = applied
-  const cutover = sidecar.raftEnvelopeCutoverIndex
-  const pointer = { ...SnapshotPointer.initial, index, term, cutover, ...edit(cutover) }
-  yield* rewriteLog(
-    directory,
-    ({ meta }) => void meta.put(pointerKey, SnapshotPointerRecord.encode(groupId, pointer))
-  )
-})
 
 const spoilings: ReadonlyArray<Spoiling> = [
   {
@@ -186,7 +169,7 @@ const spoilings: ReadonlyArray<Spoiling> = [
         yield* rewriteLog(directory, ({ entries, meta }) => {
           const pointer = { ...SnapshotPointer.initial, index: 2 as LogIndex, term: 1 as Term }
           for (const index of [1, 2]) entries.remove(entryKey(index))
-          meta.put(pointerKey, SnapshotPointerRecord.encode(groupId, pointer))
+          meta.put(StoppedDirectory.pointerKey, SnapshotPointerRecord.encode(groupId, pointer))
         })
         yield* StoppedDirectory.rewriteReplicatedState(directory, (state) => {
           state.applied = { ...state.applied, index: 1 as LogIndex }
@@ -265,25 +248,27 @@ const spoilings: ReadonlyArray<Spoiling> = [
   {
     what: "a snapshot of before the cutover beside a state that knows it",
     phase: 2,
-    spoil: (directory) => pointLog(directory, () => ({ cutover: 0 as LogIndex })),
+    spoil: (directory) => StoppedDirectory.pointLog(directory, () => ({ cutover: 0 as LogIndex })),
     says: /snapshot at \d+ says cutover 0, the state at \d+ says [1-9]\d*; restore this node/
   },
   {
     what: "a snapshot with another cutover than the state",
     phase: 2,
-    spoil: (directory) => pointLog(directory, (own) => ({ cutover: Position.before(own) })),
+    spoil: (directory) =>
+      StoppedDirectory.pointLog(directory, (own) => ({ cutover: Position.before(own) })),
     says: /snapshot at \d+ says cutover \d+, the state at \d+ says \d+; restore this node/
   },
   {
     what: "a snapshot of after the cutover beside a state that does not know it",
     phase: 0,
-    spoil: (directory) => pointLog(directory, () => ({ cutover: 2 as LogIndex })),
+    spoil: (directory) => StoppedDirectory.pointLog(directory, () => ({ cutover: 2 as LogIndex })),
     says: /snapshot at \d+ says cutover 2, the state at \d+ says 0; restore this node/
   },
   {
     what: "a log that points to a state which is gone",
     phase: 0,
-    spoil: (directory) => pointLog(directory, () => ({ generation: 3 as StateGeneration })),
+    spoil: (directory) =>
+      StoppedDirectory.pointLog(directory, () => ({ generation: 3 as StateGeneration })),
     says: /cannot be used \(open state\): .*damaged \(missing\); restore/
   },
   {

@@ -30,6 +30,7 @@ export const start = Effect.fnUntraced(function* (options: { readonly kekFile?: 
   const begin = (place: ProcessCluster.Place) =>
     Effect.map(ProcessCluster.serveAt(place, bootstrap), (node) => {
       nodes.set(place.nodeName, node)
+      return node
     })
   yield* Effect.forEach(founders, begin, { concurrency: "unbounded" })
   const placeOf = (name: string) => all.find(({ nodeName }) => nodeName === name)!
@@ -61,6 +62,9 @@ export const start = Effect.fnUntraced(function* (options: { readonly kekFile?: 
         })
       ),
     restart: (name: string) => begin(placeOf(name)),
+    /** A process of that node with these flags only, which may be refused or end by itself. */
+    attempt: (name: string, flags: ReadonlyArray<string>) =>
+      ProcessCluster.startAt(placeOf(name), flags),
     signal: (name: string, signal: NodeJS.Signals) => nodes.get(name)!.kill(signal),
     end: (name: string, signal: NodeJS.Signals) =>
       Effect.suspend(() => {

@@ -8,7 +8,9 @@ import * as ReplicatedState from "../../src/domain/apply/ReplicatedState.ts"
 import { type DataKey, KeyEncryptionKey } from "../../src/domain/encryption/DataKey.ts"
 import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
-import type { StateGeneration } from "../../src/domain/Ids.ts"
+import type { LogIndex, StateGeneration } from "../../src/domain/Ids.ts"
+import * as SnapshotPointer from "../../src/domain/log/SnapshotPointer.ts"
+import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import * as Position from "../../src/domain/raft/Position.ts"
 import * as LmdbEnvironment from "../../src/layers/LmdbEnvironment.ts"
@@ -77,6 +79,24 @@ export const rewriteTables = <Name extends string>(
     })
     root.transactionSync(() => edit(tables))
   }).pipe(Effect.scoped)
+
+/** The key of the snapshot pointer in the table `meta` of the log. */
+export const pointerKey = Buffer.from("snapshotPointer")
+
+/** Lets the log begin after what the state has applied; what it held before is none of it then. */
+export const pointLog = Effect.fnUntraced(function* (
+  directory: string,
+  edit: (cutover: LogIndex) => Partial<SnapshotPointer.SnapshotPointer>
+) {
+  const { applied, sidecar } = yield* replicatedState(directory)
+  const { index, term } = applied
+  const cutover = sidecar.raftEnvelopeCutoverIndex
+  const pointer = { ...SnapshotPointer.initial, index, term, cutover, ...edit(cutover) }
+  yield* rewriteTables(
+    { directory, environment: "log", tables: ["meta"] },
+    ({ meta }) => void meta.put(pointerKey, SnapshotPointerRecord.encode(groupId, pointer))
+  )
+})
 
 export const kekOf = (kekFile: string): KeyEncryptionKey => {
   const bytes = Buffer.allocUnsafeSlow(32)
