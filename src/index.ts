@@ -139,6 +139,7 @@ export {
   ValueCorrupted,
   ValueTooLarge
 } from "./domain/kv/Errors.ts"
+export { MembershipChangeInProgress } from "./domain/members/Errors.ts"
 export { SequenceForgotten, SessionUnknown, TooManySessions } from "./domain/session/Errors.ts"
 export type { ProposeFailure } from "./services/Coordinator.ts"
 export type { ProposeRejection, ReadRejection } from "./services/RaftEngine.ts"

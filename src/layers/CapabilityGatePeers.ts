@@ -23,7 +23,9 @@ import { Csprng } from "../services/Csprng.ts"
 import { Keystore } from "../services/Keystore.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
+import type { RaftEngine } from "../services/RaftEngine.ts"
 import * as CapabilityDial from "./CapabilityDial.ts"
+import * as LatestConfiguration from "./LatestConfiguration.ts"
 
 /** Members asked at a time. */
 const askedMax = 64
@@ -35,6 +37,7 @@ const make = Effect.gen(function* () {
   const ask = yield* makeAsk
   const judge = yield* makeJudge
   const keystore = yield* Keystore
+  const latestApplied = yield* LatestConfiguration.makeApplied
   /** Before there is a DEK: one that is used for nothing else shows whether all have one KEK. */
   const drawn = Effect.suspend(() =>
     Effect.map(
@@ -49,6 +52,7 @@ const make = Effect.gen(function* () {
   )
   return CapabilityGate.of({
     check: Effect.fnUntraced(function* (candidates) {
+      yield* latestApplied
       const { active, keys } = applier.sidecar
       const isActive = (id: number) => id === active.storage || id === active.raft
       const challenge: Challenge = {
@@ -116,5 +120,5 @@ const makeJudge = Effect.gen(function* () {
 export const layer: Layer.Layer<
   CapabilityGate,
   never,
-  Applier | Capability | Csprng | Keystore | NodeConfig | Opening
+  Applier | Capability | Csprng | Keystore | NodeConfig | Opening | RaftEngine
 > = Layer.effect(CapabilityGate, make)

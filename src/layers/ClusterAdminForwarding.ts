@@ -13,12 +13,11 @@ import * as Forwarding from "./Forwarding.ts"
 const make = Effect.gen(function* () {
   const admin = yield* ClusterAdmin
   const { learnerCatchUpTimeoutMillis, proposalTimeoutMillis } = yield* NodeConfig
-  // Its turn, then the change.
-  const orAtLeader = yield* Forwarding.make(2 * proposalTimeoutMillis)
-  // Its turn, then a change, the wait for the newcomer, and another change.
-  const orAddAtLeader = yield* Forwarding.make(
-    3 * proposalTimeoutMillis + learnerCatchUpTimeoutMillis
-  )
+  // Patience, its turn, the latest configuration, then the change.
+  const changeMillis = 4 * proposalTimeoutMillis
+  const orAtLeader = yield* Forwarding.make(changeMillis)
+  // A change, the wait for the newcomer, and another change.
+  const orAddAtLeader = yield* Forwarding.make(2 * changeMillis + learnerCatchUpTimeoutMillis)
   return ClusterAdmin.of({
     members: admin.members,
     add: ({ address, learner, nodeName }) =>

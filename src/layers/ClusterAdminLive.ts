@@ -2,18 +2,20 @@
  * Changes of the cluster on the leader: decided by `domain/members/Administration`, made by the engine
  * (SPEC §15).
  *
- * What must never happen: a change decided by a node that does not lead; a voter added that has yet to
- * receive the log. Two callers may decide at the same time: the engine makes one change after the
- * other, and refuses what comes meanwhile. Proof: `test/layers/ClusterAdmin.test.ts`.
+ * What must never happen: a change decided by a node that does not lead, or made in another term than
+ * it was decided in; a voter added that has yet to receive the log; a member that comes in between the
+ * capability gate and what it is asked for. So adding and promoting take their turn; a removal need not,
+ * and the engine makes one change after the other. Proof: `test/layers/ClusterAdmin.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Result from "effect/Result"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import * as SidecarState from "../domain/encryption/SidecarState.ts"
 import { ProposalTimedOut } from "../domain/engine/Errors.ts"
-import type { LogIndex, MemberId, NodeName } from "../domain/Ids.ts"
+import type { LogIndex, MemberId, NodeName, Term } from "../domain/Ids.ts"
 import * as Administration from "../domain/members/Administration.ts"
 import {
   LeadershipTransferFailed,
@@ -22,6 +24,7 @@ import {
 } from "../domain/members/Errors.ts"
 import type { Member } from "../domain/members/Member.ts"
 import type { MembershipChange } from "../domain/raft/MembershipChange.ts"
+import { AdministrationTurn, type Turn } from "../services/AdministrationTurn.ts"
 import { Applier } from "../services/Applier.ts"
 import {
   type ChangeFailure,
@@ -34,6 +37,7 @@ import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 import { Transport } from "../services/Transport.ts"
+import * as LatestConfiguration from "./LatestConfiguration.ts"
 
 const make = Effect.gen(function* () {
   const introductions = yield* Introductions
@@ -41,30 +45,47 @@ const make = Effect.gen(function* () {
   const { leading, propose, transfer } = yield* makeEngineCalls
   const caughtUp = yield* makeCaughtUp(facts)
 
-  /** Decides and proposes in one turn, on the leader. */
-  const changed = <E>(
+  const turns = yield* AdministrationTurn
+  const latestApplied = yield* LatestConfiguration.makeApplied
+
+  /** Whoever comes in, or gets a vote: by the latest configuration, and while nobody asks the members. */
+  const admitted = <E>(
     decide: (facts: Administration.Facts) => Result.Result<Administration.Step, E>
-  ) =>
-    Effect.gen(function* () {
-      yield* leading
+  ) => {
+    const inTurn = Effect.fnUntraced(function* (turn: Turn) {
+      const term = yield* leading
+      yield* latestApplied
       const step = yield* Effect.fromResult(decide(facts()))
-      if (step._tag === "Propose") yield* propose(step.change)
+      if (step._tag === "Propose") {
+        yield* propose(step.change, { term, keep: turn.keep })
+      }
       return step
     })
+    return Effect.andThen(
+      leading,
+      Effect.acquireUseRelease(turns.take("membership"), inTurn, ({ end }) => Effect.sync(end))
+    )
+  }
+  const removed = Effect.fnUntraced(function* (nodeName: NodeName) {
+    const term = yield* leading
+    const { change, member } = yield* Effect.fromResult(Administration.remove(facts(), nodeName))
+    yield* propose(change, { term })
+    return { id: member.id }
+  })
   const answerOf = (member: Member, wasAlready: boolean): MemberChanged => {
     const role = Administration.isLearner(facts(), member) ? "learner" : "voter"
     return { id: member.id, role, wasAlready }
   }
   const promote = (nodeName: NodeName) =>
     Effect.map(
-      changed((known) => Administration.promote(known, nodeName)),
+      admitted((known) => Administration.promote(known, nodeName)),
       ({ member }) => answerOf(member, false)
     )
   return ClusterAdmin.of({
     members: yield* makeMembers(facts),
     add: Effect.fnUntraced(function* ({ address, learner, nodeName }) {
       const introduction = introductions.newest(nodeName)
-      const { _tag, member } = yield* changed((known) =>
+      const { _tag, member } = yield* admitted((known) =>
         Administration.add(known, { nodeName, address, introduction })
       )
       const added = answerOf(member, _tag === "Done")
@@ -73,11 +94,7 @@ const make = Effect.gen(function* () {
       return yield* promote(nodeName)
     }),
     promote,
-    remove: (nodeName) =>
-      Effect.map(
-        changed((known) => Administration.remove(known, nodeName)),
-        ({ member }) => ({ id: member.id })
-      ),
+    remove: removed,
     transferLeadership: Effect.fnUntraced(function* (nodeName) {
       yield* leading
       const known = facts()
@@ -144,10 +161,22 @@ const makeEngineCalls = Effect.gen(function* () {
   return {
     leading: Effect.suspend(() => {
       const intake = engine.intake()
-      return intake._tag === "Open" ? Effect.void : Effect.fail(intake.reason)
+      return intake._tag === "Open" ? Effect.succeed(intake.term) : Effect.fail(intake.reason)
     }),
-    propose: (change: MembershipChange): Effect.Effect<void, ChangeFailure> =>
-      engine.changeMembership(change).pipe(
+    /** The turn is kept until it is made, or will not be in this term, whoever waits for it. */
+    propose: (
+      change: MembershipChange,
+      { keep, term }: { readonly term: Term; readonly keep?: Turn["keep"] }
+    ): Effect.Effect<void, ChangeFailure> =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          const settle = keep?.() ?? (() => {})
+          const made = Effect.ensuring(engine.changeMembership(change, term), Effect.sync(settle))
+          return Effect.flatMap(Effect.forkDetach(made, { startImmediately: true }), (fibre) =>
+            restore(Fiber.join(fibre))
+          )
+        })
+      ).pipe(
         Effect.timeoutOrElse({
           duration: timeoutMillis,
           orElse: () => Effect.fail(new ProposalTimedOut({ timeoutMillis }))
@@ -197,5 +226,5 @@ const makeCaughtUp = Effect.fnUntraced(function* (facts: () => Administration.Fa
 export const layer: Layer.Layer<
   ClusterAdmin,
   never,
-  Applier | Introductions | NodeConfig | Opening | RaftEngine | Transport
+  AdministrationTurn | Applier | Introductions | NodeConfig | Opening | RaftEngine | Transport
 > = Layer.effect(ClusterAdmin, make)

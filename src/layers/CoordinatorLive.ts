@@ -244,38 +244,36 @@ const makeAdminister = Effect.gen(function* () {
   const { proposalTimeoutMillis } = yield* NodeConfig
   const space = yield* FreeSpace
   const wrapFlag = yield* WrapFlag
-  return (body: Uint8Array, { onSettled, term }: Administering) =>
-    Effect.suspend(() => {
-      let isSettled = false
-      const settle = () => {
-        if (!isSettled) onSettled?.()
-        isSettled = true
-      }
-      const answered = Deferred.makeUnsafe<SidecarOutcome, ProposeFailure>()
-      const refused = (failure: ProposeFailure) => {
-        settle()
-        Deferred.doneUnsafe(answered, Effect.fail(failure))
-      }
-      const onEvent = (event: ProposalEvent) => {
-        settle()
-        if (event._tag === "TermLeft") return
-        Deferred.doneUnsafe(answered, answerOf(event, proposalTimeoutMillis))
-      }
-      const intake = engine.intake()
-      const refusal = intake._tag === "Shut" ? intake.reason : space.refusal()
-      if (refusal !== undefined) {
-        refused(refusal)
-        return Deferred.await(answered)
-      }
-      const toBeSealed = wrapFlag.isSet()
-      const proposed = engine.propose({ body, term, toBeSealed, onEvent })
-      // A fibre of its own: what becomes of the proposal is heard also when the caller has gone.
-      const told = Effect.match(proposed, { onSuccess: () => {}, onFailure: refused })
-      return Effect.andThen(
-        Effect.forkDetach(told, { startImmediately: true }),
-        Deferred.await(answered)
+  const proposed = (body: Uint8Array, { keep, term }: Administering) => {
+    const settle = keep?.() ?? (() => {})
+    const answered = Deferred.makeUnsafe<SidecarOutcome, ProposeFailure>()
+    const refused = (failure: ProposeFailure) => {
+      settle()
+      Deferred.doneUnsafe(answered, Effect.fail(failure))
+    }
+    const onEvent = (event: ProposalEvent) => {
+      settle()
+      if (event._tag === "TermLeft") return
+      Deferred.doneUnsafe(answered, answerOf(event, proposalTimeoutMillis))
+    }
+    const intake = engine.intake()
+    const refusal = intake._tag === "Shut" ? intake.reason : space.refusal()
+    if (refusal !== undefined) {
+      refused(refusal)
+      return Effect.succeed(answered)
+    }
+    const proposal = { body, term, toBeSealed: wrapFlag.isSet(), onEvent }
+    // A fibre of its own: what becomes of the proposal is heard also when the caller has gone.
+    const told = Effect.match(engine.propose(proposal), { onSuccess: () => {}, onFailure: refused })
+    return Effect.as(Effect.forkDetach(told, { startImmediately: true }), answered)
+  }
+  return (body: Uint8Array, administering: Administering) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        Effect.suspend(() => proposed(body, administering)),
+        (answered) => restore(Deferred.await(answered))
       )
-    })
+    )
 })
 
 type LastEvent = Exclude<ProposalEvent, { readonly _tag: "TermLeft" }>

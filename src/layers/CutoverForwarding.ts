@@ -14,9 +14,10 @@ import * as Forwarding from "./Forwarding.ts"
 const make = Effect.gen(function* () {
   const cutover = yield* Cutover
   const config = yield* NodeConfig
-  // Its turn, then each wait of the program.
+  // Its turn, the latest configuration, its members, then each wait of the program.
   const orAtLeader = yield* Forwarding.make(
-    config.proposalTimeoutMillis +
+    2 * config.proposalTimeoutMillis +
+      config.capabilityTimeoutMillis +
       config.registrationTimeoutMillis +
       config.drainTimeoutMillis +
       config.cutoverTimeoutMillis

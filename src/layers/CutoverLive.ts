@@ -25,6 +25,7 @@ import { LeaderNotReady } from "../domain/engine/Errors.ts"
 import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
 import type { LogIndex } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
+import { AdministrationTurn, type Turn } from "../services/AdministrationTurn.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate } from "../services/CapabilityGate.ts"
 import { Cutover, type CutoverDone, type CutoverFailure } from "../services/Cutover.ts"
@@ -42,7 +43,7 @@ type Answered = Deferred.Deferred<Machine.CutoverAnswer>
 /** The machine of this node, its actions carried out, and the run it is in. */
 class CutoverRun {
   state: Machine.CutoverState = Machine.idle
-  private current: Answered | undefined
+  private current: { readonly run: Answered; readonly endTurn: () => void } | undefined
   private readonly barrier: QuiescenceBarrier["Service"]
   private readonly wrapFlag: WrapFlag["Service"]
   private readonly report: CutoverReport
@@ -57,16 +58,18 @@ class CutoverRun {
     this.report = parts.report
   }
 
-  begin(run: Answered, { preceding, term }: Asked): void {
+  /** It has the turn until it ends, also when its caller has gone. */
+  begin(run: Answered, { preceding, term, turn }: Asked): void {
     invariant(this.current === undefined, "one run at a time")
-    this.current = run
+    this.current = { run, endTurn: turn.keep() }
+    turn.end()
     this.report.began(term, preceding)
     this.dispatch(run, { _tag: "Started", term })
   }
 
   /** An event of one run; what comes after its end concerns no later run. */
   dispatch(run: Answered, event: Machine.CutoverEvent): void {
-    if (this.current !== run) return
+    if (this.current?.run !== run) return
     const { actions, state } = Machine.transition(this.state, event)
     this.report.moved(this.state, state)
     this.state = state
@@ -75,7 +78,7 @@ class CutoverRun {
 
   /** Is this the run in hand, and its marker to be proposed? */
   isAppending(run: Answered): boolean {
-    return this.current === run && this.state._tag === "Appending"
+    return this.current?.run === run && this.state._tag === "Appending"
   }
 
   markerEvent(run: Answered, event: ProposalEvent): void {
@@ -98,6 +101,7 @@ class CutoverRun {
         // By the program, once it has seen `isAppending`.
         return
       case "End":
+        this.current?.endTurn()
         this.current = undefined
         return this.report.ended(action.end)
       case "Answer":
@@ -121,18 +125,27 @@ const make = Effect.gen(function* () {
     markerCounts: engine.markerCounts(),
     spaceLow: space.refusal()
   })
-  const preflight = yield* makePreflight(facts)
+  const turns = yield* AdministrationTurn
+  const able = yield* makeAble
   const steps = yield* makeSteps(run, facts)
+  const told = <A>(preflight: Effect.Effect<A, CutoverFailure>) =>
+    Effect.tapError(preflight, (refusal) => Effect.sync(() => report.refused(refusal)))
 
-  const enableRaftEnvelope = Effect.gen(function* () {
-    const decision = yield* Effect.tapError(preflight, (refusal) =>
-      Effect.sync(() => report.refused(refusal))
-    )
-    if (decision._tag === "AlreadyActive") return wasAlreadyActive(decision.cutoverIndex)
-    const ended = yield* steps(decision)
+  const inTurn = Effect.fnUntraced(function* (ready: Preflight.Ready, turn: Turn) {
+    const preceding = yield* told(able)
+    const ended = yield* steps({ ...ready, preceding, turn })
     if (ended._tag === "AlreadyActive") return wasAlreadyActive(ended.cutoverIndex)
     const barrierClosedMillis = barrier.closedMillis() ?? 0
     return yield* resultOf(ended, { barrierClosedMillis, drainTimeoutMillis })
+  })
+  const enableRaftEnvelope = Effect.gen(function* () {
+    const decision = yield* told(Effect.suspend(() => accepted(Preflight.decide(facts()))))
+    if (decision._tag === "AlreadyActive") return wasAlreadyActive(decision.cutoverIndex)
+    return yield* Effect.acquireUseRelease(
+      told(turns.take("cutover")),
+      (turn) => inTurn(decision, turn),
+      ({ end }) => Effect.sync(end)
+    )
   })
   return Cutover.of({
     enableRaftEnvelope,
@@ -146,16 +159,17 @@ type Accepted = Exclude<Preflight.Decision, { readonly _tag: "Refused" }>
 const accepted = (decision: Preflight.Decision): Effect.Effect<Accepted, Preflight.Refusal> =>
   decision._tag === "Refused" ? Effect.fail(decision.refusal) : Effect.succeed(decision)
 
-/** Ready, and how long it took to be. */
+/** Ready, how long it took to be, and whose turn it is. */
 interface Asked extends Preflight.Ready {
   readonly preceding: CutoverTimings.Preceding
+  readonly turn: Turn
 }
 
 const millisOf = <A, E, R>(wait: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.timed(wait), ([passed]) => Duration.toMillis(passed))
 
-/** Everything that can refuse without a side effect, then what takes time: gate and registration. */
-const makePreflight = Effect.fnUntraced(function* (facts: () => Preflight.Facts) {
+/** What takes time before the barrier: gate and registration. */
+const makeAble = Effect.gen(function* () {
   const engine = yield* RaftEngine
   const gate = yield* CapabilityGate
   const { registrationTimeoutMillis } = yield* NodeConfig
@@ -164,13 +178,10 @@ const makePreflight = Effect.fnUntraced(function* (facts: () => Preflight.Facts)
     orElse: () => Effect.fail(new LeaderNotReady({ awaits: "registration" }))
   })
   return Effect.gen(function* () {
-    const decision = yield* accepted(Preflight.decide(facts()))
-    if (decision._tag !== "Ready") return decision
-    const preceding = {
+    return {
       gate: yield* millisOf(gate.check()),
       registration: yield* millisOf(registered)
     }
-    return { ...decision, preceding } satisfies Asked
   })
 })
 

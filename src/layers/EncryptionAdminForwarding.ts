@@ -11,9 +11,9 @@ import * as Forwarding from "./Forwarding.ts"
 
 const make = Effect.gen(function* () {
   const admin = yield* EncryptionAdmin
-  const { proposalTimeoutMillis } = yield* NodeConfig
-  // Its turn, then a bootstrap, then the enabling itself.
-  const orAtLeader = yield* Forwarding.make(3 * proposalTimeoutMillis)
+  const { capabilityTimeoutMillis, proposalTimeoutMillis } = yield* NodeConfig
+  // Its turn, the latest configuration, its members, then a bootstrap, then the enabling itself.
+  const orAtLeader = yield* Forwarding.make(4 * proposalTimeoutMillis + capabilityTimeoutMillis)
   // The leader's patience, then the last attempt of it.
   const rotatedAtLeader = yield* Forwarding.make(2 * proposalTimeoutMillis)
   return EncryptionAdmin.of({

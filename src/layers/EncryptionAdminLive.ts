@@ -7,13 +7,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Semaphore from "effect/Semaphore"
 import type * as CutoverTimings from "../domain/cutover/CutoverTimings.ts"
 import * as Command from "../domain/encryption/Command.ts"
 import * as Sidecar from "../domain/encryption/SidecarState.ts"
 import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
 import type { KeyId, Term } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
+import { AdministrationTurn, type Turn } from "../services/AdministrationTurn.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate } from "../services/CapabilityGate.ts"
 import { Coordinator } from "../services/Coordinator.ts"
@@ -41,31 +41,35 @@ const make = Effect.gen(function* () {
     return intake._tag === "Open" ? Effect.succeed(intake.term) : Effect.fail(intake.reason)
   })
   const rotation = yield* DekRotation.make
-  const oneAtATime = yield* Semaphore.make(1)
+  const turns = yield* AdministrationTurn
 
   /** A rotation that came between makes it stale: then it is proposed for the new key. */
-  const propose = (term: Term) =>
+  const propose = (term: Term, turn: Turn) =>
     Effect.suspend(() => {
       const storageKeyId = applier.sidecar.active.storage
       const body = Command.encode({ _tag: "EnableStorageEnvelope", storageKeyId })
-      return coordinator.administer(body, { term })
+      return coordinator.administer(body, { term, keep: turn.keep })
     }).pipe(Effect.repeat({ while: ({ _tag }) => _tag === "Stale", times: staleTimesMax }))
 
   /** Everything in the term it began in: the gate has asked the members of no other leader. */
-  const enableStorageEnvelope = Effect.gen(function* () {
+  const enabledIn = Effect.fnUntraced(function* (turn: Turn) {
     const term = yield* leading
     const before = applier.sidecar.storageEnvelopeIndex
     if (before !== 0) return { index: before, wasAlreadyActive: true }
     yield* gate.check()
-    if (applier.sidecar.keys.length === 0) yield* bootstrap(term)
-    const outcome = yield* propose(term)
+    if (applier.sidecar.keys.length === 0) yield* bootstrap(term, turn)
+    const outcome = yield* propose(term, turn)
     const index = applier.sidecar.storageEnvelopeIndex
     invariant(index !== 0, `the storage envelope is enabled after ${outcome._tag}`)
     return { index, wasAlreadyActive: outcome._tag === "AlreadyActive" }
   })
   return EncryptionAdmin.of({
     ...rotation,
-    enableStorageEnvelope: oneAtATime.withPermits(1)(enableStorageEnvelope),
+    // Before the turn too: whoever does not lead has no say in whose it is.
+    enableStorageEnvelope: Effect.andThen(
+      leading,
+      Effect.acquireUseRelease(turns.take("encryption"), enabledIn, ({ end }) => Effect.sync(end))
+    ),
     status
   })
 })
@@ -75,7 +79,7 @@ const makeBootstrap = Effect.gen(function* () {
   const applier = yield* Applier
   const coordinator = yield* Coordinator
   const keystore = yield* Keystore
-  return Effect.fnUntraced(function* (term: Term) {
+  return Effect.fnUntraced(function* (term: Term, turn: Turn) {
     const { clusterId, keys } = applier.sidecar
     const taken = new Set<KeyId>(keys.map(({ id }) => id))
     const storage = yield* keystore.draw({ purpose: "storage", clusterId, taken })
@@ -86,7 +90,7 @@ const makeBootstrap = Effect.gen(function* () {
       incarnation
     }))
     const body = Command.encode({ _tag: "Bootstrap", storage, raft, writers })
-    yield* coordinator.administer(body, { term })
+    yield* coordinator.administer(body, { term, keep: turn.keep })
   })
 })
 

@@ -11,12 +11,14 @@ import * as Layer from "effect/Layer"
 import type { GroupId, NodeName } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { Admission } from "../services/Admission.ts"
+import type { CapabilityGate } from "../services/CapabilityGate.ts"
 import type { Csprng } from "../services/Csprng.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
 import type { NodeConfig, NodeSettings } from "../services/NodeConfig.ts"
 import { PeerAddress } from "../services/PeerAddress.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
 import type { Transport } from "../services/Transport.ts"
+import * as AdministrationTurnLive from "./AdministrationTurnLive.ts"
 import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as ApplierLive from "./ApplierLive.ts"
 import * as CapabilityGateLocal from "./CapabilityGateLocal.ts"
@@ -66,25 +68,25 @@ export const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E,
   Layer.suspend(() => Layer.fresh(node))
 
 /** What decides and what is decided with, above the transport and the state. */
-const replication = Layer.mergeAll(
-  ReplicaLive.layer,
-  EncryptionAdminLive.layer,
-  ClusterAdminLive.layer,
-  IntroductionsLive.attached
-).pipe(
-  Layer.provideMerge(CutoverLive.layer),
-  Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
-  Layer.provideMerge(CoordinatorLive.layer),
-  Layer.provideMerge(NodeStatusLive.layer),
-  Layer.provideMerge(RaftEngineLive.layer)
-)
+const replicationWith = <R>(gate: Layer.Layer<CapabilityGate, never, R>) =>
+  Layer.mergeAll(
+    ReplicaLive.layer,
+    EncryptionAdminLive.layer,
+    ClusterAdminLive.layer,
+    IntroductionsLive.attached
+  ).pipe(
+    Layer.provideMerge(CutoverLive.layer),
+    Layer.provideMerge(Layer.mergeAll(gate, AdministrationTurnLive.layer)),
+    Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
+    Layer.provideMerge(CoordinatorLive.layer),
+    Layer.provideMerge(NodeStatusLive.layer),
+    Layer.provideMerge(RaftEngineLive.layer)
+  )
 
-/** The gate of a node whose members have peer addresses, and its own answer to that of others. */
-const peerGate = Layer.provideMerge(CapabilityGatePeers.layer, CapabilityLive.layer)
+const replication = replicationWith(CapabilityGateLocal.layer)
 
 /** The state as it was applied; its guards pass before the transport opens a port. */
 const state = LogCompactionLive.layer({ groupId }).pipe(
-  Layer.provideMerge(CapabilityGateLocal.layer),
   Layer.provideMerge(ApplierLive.layer),
   Layer.provideMerge(Layer.mergeAll(WrapFlagLive.layer, QuiescenceBarrierLive.layer)),
   Layer.provideMerge(KeystoreLive.layer)
@@ -183,9 +185,9 @@ export const layerPeer = <E>(
     Peering<E> & { readonly directory: string; readonly settings?: Partial<NodeSettings> }
 ) =>
   Layer.mergeAll(KvStoreLive.layer, PeerAddressUpdate.layer).pipe(
-    Layer.provideMerge(replication),
+    Layer.provideMerge(replicationWith(CapabilityGatePeers.layer)),
     Layer.provideMerge(transport(options)),
-    Layer.provideMerge(peerGate),
+    Layer.provideMerge(CapabilityLive.layer),
     Layer.provideMerge(state),
     Layer.provideMerge(opened(options).pipe(Layer.provide(options.admission))),
     Layer.provideMerge(telemetry(options)),

@@ -36,13 +36,7 @@ import type { Ready } from "../domain/raft/Ready.ts"
 import type { NodeSettings } from "../services/NodeConfig.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import type { Intake, Proposal, ProposeRejection } from "../services/RaftEngine.ts"
-import type {
-  AppendResume,
-  ChangeResume,
-  Input,
-  SealingResume,
-  TransferResume
-} from "./RaftEngineInput.ts"
+import type { AppendResume, Input, SealingResume, TransferResume } from "./RaftEngineInput.ts"
 import { changeAnswer, type Parts as MembersParts, RaftEngineMembers } from "./RaftEngineMembers.ts"
 import { RaftEngineReceived } from "./RaftEngineReceived.ts"
 import { RaftEngineWriter, type Parts as WriterParts } from "./RaftEngineWriter.ts"
@@ -126,7 +120,7 @@ export class RaftEngineDriver {
       case "Propose":
         return this.propose(input.proposal, input.resume)
       case "ChangeMembership":
-        return this.changeMembership(input.change, input.resume)
+        return this.changeMembership(input)
       case "Transfer":
         return this.transferLeadership(input.to, input.resume)
       case "Read":
@@ -289,9 +283,12 @@ export class RaftEngineDriver {
   }
 
   /** Appends the change; its asker is answered when it is applied, or when this term is left. */
-  private changeMembership(change: MembershipChange.MembershipChange, resume: ChangeResume): void {
+  private changeMembership({ change, resume, term: decidedIn }: ChangeMembership): void {
     const intake = this.intake()
     if (intake._tag === "Shut") return resume(Effect.fail(intake.reason))
+    if (decidedIn !== undefined && decidedIn !== intake.term) {
+      return resume(Effect.fail(this.notLeader()))
+    }
     const data = MembershipChange.encode(change)
     const proposed = this.parts.raft.propose([{ kind: "membership", data }])
     if (proposed._tag === "MembershipChangeRefused") {
@@ -363,4 +360,5 @@ export class RaftEngineDriver {
   }
 }
 
+type ChangeMembership = Extract<Input, { readonly _tag: "ChangeMembership" }>
 type SnapshotArrived = Extract<Input, { readonly _tag: "SnapshotArrived" }>

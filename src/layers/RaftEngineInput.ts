@@ -1,7 +1,7 @@
 /** What the inbox of the engine's driver carries, and how those who ask are answered. */
 import type * as Effect from "effect/Effect"
 import type { NodeStopped, NotLeader, TooManyProposals } from "../domain/engine/Errors.ts"
-import type { LogIndex, MemberId } from "../domain/Ids.ts"
+import type { LogIndex, MemberId, Term } from "../domain/Ids.ts"
 import type { MembershipChange } from "../domain/raft/MembershipChange.ts"
 import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
 import type { Position } from "../domain/raft/Position.ts"
@@ -49,6 +49,8 @@ export type Question =
   | {
       readonly _tag: "ChangeMembership"
       readonly change: MembershipChange
+      /** In which it is to be made, if it matters. */
+      readonly term: Term | undefined
       readonly resume: ChangeResume
     }
   | { readonly _tag: "Transfer"; readonly to: MemberId; readonly resume: TransferResume }

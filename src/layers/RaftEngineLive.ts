@@ -107,15 +107,17 @@ const make = Effect.gen(function* () {
     propose: (proposal) =>
       ask<Position.Position, ProposeRejection>((resume) => ({ _tag: "Propose", proposal, resume })),
     readIndex: ask((resume) => ({ _tag: "Read", resume })),
-    changeMembership: (change) =>
+    changeMembership: (change, term) =>
       ask<MembershipApplied, ChangeMembershipFailure>((resume) => ({
         _tag: "ChangeMembership",
         change,
+        term,
         resume
       })),
     transferLeadership: (to) =>
       ask<void, TransferFailure>((resume) => ({ _tag: "Transfer", to, resume })),
     sealingReady: ask((resume) => ({ _tag: "AwaitSealing", resume })),
+    isMembershipPending: () => raft.isMembershipPending,
     markerCounts: () => driver.guard.markerCounts,
     status: () => raft.status(),
     isRemoved: () => driver.members.isRemoved,

@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { Endpoint } from "../domain/api/Endpoint.ts"
+import type { CutoverInFlight } from "../domain/encryption/Errors.ts"
 import type {
   LeaderLost,
   LeaderNotReady,
@@ -65,6 +66,8 @@ export type ChangeFailure =
   | NotLeader
   | LeaderNotReady
   | LeaderLost
+  /** Of adding and promoting: encryption is being changed. */
+  | CutoverInFlight
   | MembershipChangeInProgress
   | MembershipOutcomeUnknown
   | NodeStopped

@@ -12,20 +12,21 @@ import type { Term } from "../domain/Ids.ts"
 import type { IdleSession } from "../domain/log/Payload.ts"
 import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
 import type { TooManySessions } from "../domain/session/Errors.ts"
+import type { Turn } from "./AdministrationTurn.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
 
 /** Of these only `ProposalTimedOut` and `NodeStopped` leave open whether the proposal is applied. */
 export type ProposeFailure = ProposeRejection | ProposalSuperseded | ProposalTimedOut | SpaceLow
 
-/** In which term a command of the administration is proposed, and who is told what becomes of it. */
+/** In which term a command of the administration is proposed, and in whose turn. */
 export interface Administering {
   /** The one it was decided in; in any other it is refused with `NotLeader`. */
   readonly term: Term
   /**
-   * Called once in any case, whatever becomes of the caller: the command is applied here, or this node
-   * has left that term, or it is not in the log. Must be quick and must not throw.
+   * A turn, kept whatever becomes of the caller until the command is applied here, or this node has left
+   * that term, or it is certain that the command is not in the log.
    */
-  readonly onSettled?: () => void
+  readonly keep?: Turn["keep"]
 }
 
 export class Coordinator extends Context.Service<

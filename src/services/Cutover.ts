@@ -24,6 +24,7 @@ import type {
   SpaceLow
 } from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
+import type { MembershipChangeInProgress } from "../domain/members/Errors.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
 
 export interface CutoverDone {
@@ -44,6 +45,7 @@ export type CutoverFailure =
   | EncryptionNotBootstrapped
   | StorageEnvelopeNotEnabled
   | CapabilityCheckFailed
+  | MembershipChangeInProgress
   | DrainTimedOut
   | RaftDekChanged
   /** The marker may be in the log; it resolves by itself, ask again for the outcome. */

@@ -12,6 +12,7 @@ import type {
 import type * as Rotation from "../domain/encryption/Rotation.ts"
 import type { LeaderLost } from "../domain/engine/Errors.ts"
 import type { KeyId, LogIndex } from "../domain/Ids.ts"
+import type { MembershipChangeInProgress } from "../domain/members/Errors.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 import type { ReadRejection } from "./RaftEngine.ts"
 
@@ -51,7 +52,11 @@ export class EncryptionAdmin extends Context.Service<
     /** Phase 0 → 1; draws the DEKs first if there are none. Idempotent. */
     readonly enableStorageEnvelope: Effect.Effect<
       StorageEnvelopeEnabled,
-      ProposeFailure | LeaderLost | CapabilityCheckFailed | KekUnavailable
+      | ProposeFailure
+      | LeaderLost
+      | CapabilityCheckFailed
+      | KekUnavailable
+      | MembershipChangeInProgress
     >
     /**
      * Makes a new DEK the active one of its purpose, in any phase that has DEKs; what the old one has

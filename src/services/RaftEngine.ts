@@ -84,10 +84,12 @@ export class RaftEngine extends Context.Service<
     /**
      * Appends a change of the membership in the term this node leads; returns when it is applied here.
      * `MembershipChangeRefused` by the core at once, or by the state when it is applied: void then.
-     * The caller sets the time: what it stops waiting for may still be made.
+     * The caller sets the time: what it stops waiting for may still be made. With a term: in that one, or
+     * not at all.
      */
     readonly changeMembership: (
-      change: MembershipChange
+      change: MembershipChange,
+      term?: Term
     ) => Effect.Effect<MembershipApplied, ChangeMembershipFailure>
     /**
      * Hands the leadership over to a voter; returns when it is known to lead. Proposals that come
@@ -96,6 +98,8 @@ export class RaftEngine extends Context.Service<
     readonly transferLeadership: (to: MemberId) => Effect.Effect<void, TransferFailure>
     /** Returns once this leader may seal: its registration is applied. */
     readonly sealingReady: Effect.Effect<void, NotLeader | NodeStopped | TooManyProposals>
+    /** Has this leader a change of the membership in its log that is not applied here? */
+    readonly isMembershipPending: () => boolean
     /** Does a cutover marker count in this node's log (SPEC §10)? */
     readonly markerCounts: () => boolean
     readonly status: () => Status

@@ -16,6 +16,7 @@ import { Capability } from "../../src/services/Capability.ts"
 import { CapabilityGate } from "../../src/services/CapabilityGate.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { Opening } from "../../src/services/Opening.ts"
+import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { csprng, kek } from "../support/MemoryNode.ts"
 
 const clusterId = "c".repeat(32) as ClusterId
@@ -69,6 +70,7 @@ const checked = (
       registry: WriterRegistry.empty
     } as Applier["Service"]),
     Layer.succeed(Opening, { clusterId, memberId: self.id } as Opening["Service"]),
+    Layer.succeed(RaftEngine, { isMembershipPending: () => false } as RaftEngine["Service"]),
     NodeConfigLive.layer({}),
     csprng(1),
     Layer.provideMerge(capability(forged), Layer.provide(KeystoreLive.layer, [csprng(2), kek()]))

@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -26,14 +27,17 @@ import type {
 import type { Member } from "../../src/domain/members/Member.ts"
 import * as Members from "../../src/domain/members/Members.ts"
 import type { PeerStatus, Status } from "../../src/domain/raft/Status.ts"
+import * as AdministrationTurnLive from "../../src/layers/AdministrationTurnLive.ts"
 import * as ClusterAdminLive from "../../src/layers/ClusterAdminLive.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import { AdministrationTurn } from "../../src/services/AdministrationTurn.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { ClusterAdmin } from "../../src/services/ClusterAdmin.ts"
 import { Introductions } from "../../src/services/Introductions.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { type Intake, RaftEngine } from "../../src/services/RaftEngine.ts"
 import { Transport } from "../../src/services/Transport.ts"
+import { start } from "../support/Fibers.ts"
 
 const address = (port: number): Endpoint => ({ host: "127.0.0.1", port })
 const name = (number: number) => `n${number}` as NodeName
@@ -63,6 +67,10 @@ class FakeLeader {
   commit = 500 as LogIndex
   matches: Record<number, number> = { 1: 500, 2: 500 }
   changes = 0
+  readonly terms: Array<Term | undefined> = []
+  /** A change is made when this is over. */
+  until: Effect.Effect<void> = Effect.void
+  isPending = false
   /** What the engine answers instead of making a change. */
   refusal: MembershipChangeRefused | undefined
   transferred: Array<number> = []
@@ -81,33 +89,39 @@ class FakeLeader {
         only(Introductions, {
           newest: (nodeName) => (nodeName === name(3) ? introduction : undefined)
         }),
-        only(Opening, { memberId: 1 as MemberId }),
+        only(Opening, { memberId: 1 as MemberId })
+      ]),
+      Layer.provideMerge(AdministrationTurnLive.layer),
+      Layer.provide(
         NodeConfigLive.layer({
           tickMillis: 100,
           learnerLagMax: 10,
           learnerCatchUpTimeoutMillis: 5_000
         })
-      ])
+      )
     )
   }
 
   private get engine() {
     return only(RaftEngine, {
       intake: () => this.intake,
+      isMembershipPending: () => this.isPending,
       status: () =>
         ({
           commit: this.commit,
           leader: 1 as MemberId,
           progress: this.progress()
         }) as Partial<Status> as Status,
-      changeMembership: (change) =>
-        Effect.suspend(() => {
+      changeMembership: (change, term) =>
+        Effect.gen({ self: this }, function* () {
           this.changes += 1
-          if (this.refusal !== undefined) return Effect.fail(this.refusal)
+          this.terms.push(term)
+          yield* this.until
+          if (this.refusal !== undefined) return yield* this.refusal
           const { members, outcome } = Members.apply(this.members, change)
           assert(outcome._tag === "Changed")
           this.members = members
-          return Effect.succeed({ index: this.commit, configuration: members.configuration })
+          return { index: this.commit, configuration: members.configuration }
         }),
       transferLeadership: (to) =>
         Effect.suspend(() => {
@@ -150,13 +164,17 @@ const introduction = {
 const newcomer = { nodeName: name(3), address: address(7003), learner: false }
 
 const withLeader = <A, E>(
-  test: (leader: FakeLeader, admin: ClusterAdmin["Service"]) => Effect.Effect<A, E>
+  test: (
+    leader: FakeLeader,
+    admin: ClusterAdmin["Service"],
+    turns: AdministrationTurn["Service"]
+  ) => Effect.Effect<A, E>
 ) =>
   Effect.suspend(() => {
     const leader = new FakeLeader()
-    return Effect.flatMap(ClusterAdmin, (admin) => test(leader, admin)).pipe(
-      Effect.provide(leader.layer)
-    )
+    return Effect.gen(function* () {
+      return yield* test(leader, yield* ClusterAdmin, yield* AdministrationTurn)
+    }).pipe(Effect.provide(leader.layer))
   })
 
 const rolesOf = (admin: ClusterAdmin["Service"]) =>
@@ -248,6 +266,62 @@ describe("a leader that changes its cluster", () => {
         leader.refusal = new MembershipChangeRefused({ reason: "pending" })
         const failure = yield* Effect.flip(admin.remove(name(2)))
         assert.strictEqual(failure._tag, "MembershipChangeInProgress")
+      })
+    )
+  )
+
+  it.effect("lets nobody in, and promotes nobody, while encryption has the turn", () =>
+    withLeader((leader, admin, turns) =>
+      Effect.gen(function* () {
+        const asLearner = { ...newcomer, learner: true }
+        const cutover = yield* turns.take("cutover")
+        const adding = yield* start(admin.add(asLearner))
+        yield* TestClock.adjust(1_000)
+        assert.isUndefined(adding.pollUnsafe())
+        cutover.end()
+        yield* Fiber.join(adding)
+        leader.matches[3] = 500
+
+        yield* turns.take("encryption")
+        const promoting = yield* start(Effect.flip(admin.promote(name(3))))
+        const removed = yield* admin.remove(name(2))
+        assert.deepStrictEqual(removed, { id: 2 as MemberId }, "nobody is left out by a removal")
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Fiber.join(promoting))._tag, "CutoverInFlight")
+        assert.strictEqual(leader.changes, 2)
+      })
+    )
+  )
+
+  it.effect("keeps its turn until the change is made, also when nobody waits for it", () =>
+    withLeader((leader, admin, turns) =>
+      Effect.gen(function* () {
+        const made = yield* Deferred.make<void>()
+        leader.until = Deferred.await(made)
+        const adding = yield* start(Effect.flip(admin.add({ ...newcomer, learner: true })))
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Fiber.join(adding))._tag, "ProposalTimedOut")
+        const asking = yield* start(Effect.flip(turns.take("cutover")))
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Fiber.join(asking))._tag, "MembershipChangeInProgress")
+        yield* Deferred.succeed(made, undefined)
+        yield* turns.take("cutover")
+      })
+    )
+  )
+
+  it.effect("decides by the latest configuration, and in the term it began in", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        leader.isPending = true
+        const adding = yield* start(admin.add({ ...newcomer, learner: true }))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(leader.changes, 0)
+        leader.isPending = false
+        leader.intake = { _tag: "Open", term: 3 as Term }
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(adding)
+        assert.deepStrictEqual(leader.terms, [1 as Term])
       })
     )
   )

@@ -25,6 +25,7 @@ import type {
   Term
 } from "../../src/domain/Ids.ts"
 import * as Members from "../../src/domain/members/Members.ts"
+import * as AdministrationTurnLive from "../../src/layers/AdministrationTurnLive.ts"
 import * as CutoverLive from "../../src/layers/CutoverLive.ts"
 import * as FreeSpaceMemory from "../../src/layers/FreeSpaceMemory.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
@@ -74,7 +75,10 @@ const makeHeld = () => {
         engine.layer,
         Layer.mock(Applier, applier),
         Layer.succeed(CapabilityGate, { check: () => Effect.void }),
-        Layer.provideMerge(space, NodeConfigLive.layer()),
+        Layer.provideMerge(
+          Layer.mergeAll(space, AdministrationTurnLive.layer),
+          NodeConfigLive.layer()
+        ),
         QuiescenceBarrierLive.layer,
         WrapFlagLive.layer,
         TelemetryLive.layer(named)

@@ -8,8 +8,10 @@ import * as WriterRegistry from "../../src/domain/encryption/WriterRegistry.ts"
 import { NotLeader } from "../../src/domain/engine/Errors.ts"
 import type { ClusterId, Term } from "../../src/domain/Ids.ts"
 import * as Members from "../../src/domain/members/Members.ts"
+import * as AdministrationTurnLive from "../../src/layers/AdministrationTurnLive.ts"
 import * as EncryptionAdminLive from "../../src/layers/EncryptionAdminLive.ts"
 import * as KeystoreLive from "../../src/layers/KeystoreLive.ts"
+import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
 import * as WrapFlagLive from "../../src/layers/WrapFlagLive.ts"
 import { Applier } from "../../src/services/Applier.ts"
@@ -58,7 +60,8 @@ class FakeNode {
         }),
         Layer.succeed(Opening, {} as Opening["Service"]),
         QuiescenceBarrierLive.layer,
-        WrapFlagLive.layer
+        WrapFlagLive.layer,
+        Layer.provide(AdministrationTurnLive.layer, NodeConfigLive.layer())
       ]),
       Layer.provide(Layer.provide(KeystoreLive.layer, [csprng(1), kek()]))
     )

@@ -16,6 +16,7 @@ const served = (intake: () => Intake) =>
     Effect.provide(
       Layer.mock(RaftEngine, {
         intake,
+        isMembershipPending: () => false,
         markerCounts: () => false,
         candidacyRenounced: () => undefined,
         isRemoved: () => false,

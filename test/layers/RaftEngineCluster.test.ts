@@ -184,6 +184,9 @@ describe("a change of the members (SPEC §15)", () => {
           _tag: "MembershipChangeRefused",
           reason: "memberNotDescribed"
         })
+        const { term } = cluster.engine(leader).status()
+        const earlier = cluster.engine(leader).changeMembership(nobody, (term - 1) as Term)
+        expect(yield* refusal(earlier)).toMatchObject({ _tag: "NotLeader", leader: undefined })
         expect(yield* refusal(cluster.engine(other).changeMembership(nobody))).toMatchObject({
           _tag: "NotLeader",
           leader: cluster.memberId(leader)

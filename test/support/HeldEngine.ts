@@ -56,6 +56,7 @@ export class HeldEngine {
           })
         }),
       markerCounts: () => this.markerCounts ?? unasked(),
+      isMembershipPending: () => unasked(),
       sealingReady: Effect.void,
       status: () => unasked(),
       isRemoved: () => unasked(),

@@ -7,6 +7,7 @@ import * as Encryption from "../encryption/Errors.ts"
 import { RenouncedReason } from "../engine/Candidacy.ts"
 import * as Engine from "../engine/Errors.ts"
 import * as Ids from "../Ids.ts"
+import { MembershipChangeInProgress } from "../members/Errors.ts"
 import { proposeFailures, rejections } from "./ProposeFailures.ts"
 
 export const NodeStatus = Schema.Struct({
@@ -127,7 +128,8 @@ export class AdminApi extends RpcGroup.make(
     error: Schema.Union([
       ...proposeFailures,
       Encryption.CapabilityCheckFailed,
-      Encryption.KekUnavailable
+      Encryption.KekUnavailable,
+      MembershipChangeInProgress
     ])
   }),
   Rpc.make("RotateDek", {
@@ -159,6 +161,7 @@ export class AdminApi extends RpcGroup.make(
     }),
     error: Schema.Union([
       ...rejections,
+      MembershipChangeInProgress,
       Encryption.CapabilityCheckFailed,
       Encryption.EncryptionNotBootstrapped,
       Encryption.StorageEnvelopeNotEnabled,

@@ -2,6 +2,7 @@
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
+import { CutoverInFlight } from "../encryption/Errors.ts"
 import * as Engine from "../engine/Errors.ts"
 import * as Ids from "../Ids.ts"
 import * as Members from "../members/Errors.ts"
@@ -29,6 +30,7 @@ const changeFailures = [
   Engine.NotLeader,
   Engine.LeaderNotReady,
   Engine.LeaderLost,
+  CutoverInFlight,
   Engine.MembershipOutcomeUnknown,
   Engine.NodeStopped,
   Engine.ProposalTimedOut,

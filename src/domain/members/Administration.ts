@@ -29,10 +29,14 @@ export interface Facts {
   readonly lagMax: number
 }
 
+export interface Proposal {
+  readonly _tag: "Propose"
+  readonly member: Member
+  readonly change: MembershipChange
+}
+
 /** What is to be done; `Done` if it has been, and nothing is proposed. */
-export type Step =
-  | { readonly _tag: "Done"; readonly member: Member }
-  | { readonly _tag: "Propose"; readonly member: Member; readonly change: MembershipChange }
+export type Step = Proposal | { readonly _tag: "Done"; readonly member: Member }
 
 /** A node that is to be let in, and how it has introduced itself, if it has. */
 export interface Newcomer {
@@ -91,8 +95,8 @@ export const promote = (facts: Facts, nodeName: NodeName): Result.Result<Step, P
 
 export type RemoveRefusal = Errors.MemberUnknown | Errors.LastVoter | Errors.QuorumWouldBeLost
 
-export const remove = (facts: Facts, nodeName: NodeName): Result.Result<Step, RemoveRefusal> =>
-  Result.flatMap(named(facts, nodeName), (member): Result.Result<Step, RemoveRefusal> => {
+export const remove = (facts: Facts, nodeName: NodeName): Result.Result<Proposal, RemoveRefusal> =>
+  Result.flatMap(named(facts, nodeName), (member): Result.Result<Proposal, RemoveRefusal> => {
     const { configuration } = facts.members
     if (!Membership.isVoter(configuration, member.id)) {
       return Result.succeed(propose(member, "remove"))
@@ -158,7 +162,7 @@ const propose = (
   member: Member,
   action: "addLearner" | "addVoter" | "remove",
   described: ReadonlyArray<Member> = []
-): Step => ({
+): Proposal => ({
   _tag: "Propose",
   member,
   change: Members.changeOf(

@@ -132,6 +132,12 @@ export class Raft {
     return applyMembershipChange(this.state, change)
   }
 
+  /** Of a leader: is a change of the membership in its log, or maybe, that is not applied here? */
+  get isMembershipPending(): boolean {
+    const { log, role } = this.state
+    return role._tag === "Leader" && log.applied < role.membershipPendingUntil
+  }
+
   /** Is there anything to do? Always false between `ready` and `advance`. */
   hasReady(): boolean {
     const { state } = this
