@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type { AppliedOutcome } from "../domain/apply/Outcome.ts"
 import { CutoverInFlight } from "../domain/encryption/Errors.ts"
-import * as SidecarState from "../domain/encryption/SidecarState.ts"
 import { AppendGuard } from "../domain/engine/AppendGuard.ts"
 import {
   LeaderNotReady,
@@ -24,7 +23,7 @@ import { Leadership } from "../domain/engine/Leadership.ts"
 import { PendingProposals, type ProposalEvent } from "../domain/engine/PendingProposals.ts"
 import { PendingReads } from "../domain/engine/PendingReads.ts"
 import { PendingTransfer } from "../domain/engine/PendingTransfer.ts"
-import type { LogIndex, MemberId, ProposalId } from "../domain/Ids.ts"
+import type { KeyId, LogIndex, MemberId, ProposalId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
@@ -36,6 +35,7 @@ import type { Ready } from "../domain/raft/Ready.ts"
 import type { NodeSettings } from "../services/NodeConfig.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import type { Intake, Proposal, ProposeRejection } from "../services/RaftEngine.ts"
+import { EncryptionReport } from "./EncryptionReport.ts"
 import type { AppendResume, Input, SealingResume, TransferResume } from "./RaftEngineInput.ts"
 import { changeAnswer, type Parts as MembersParts, RaftEngineMembers } from "./RaftEngineMembers.ts"
 import { RaftEngineReceived } from "./RaftEngineReceived.ts"
@@ -70,7 +70,7 @@ export class RaftEngineDriver {
   /** Snapshots of this round. */
   private arrived: Array<SnapshotArrived> = []
   private nextProposalId: ProposalId
-  private phase: 0 | 1 | 2
+  private readonly encryption: EncryptionReport
   private stopReason: string | undefined = undefined
 
   constructor(parts: Parts) {
@@ -79,7 +79,7 @@ export class RaftEngineDriver {
     this.writer = new RaftEngineWriter({ ...parts, leadership: this.leadership })
     this.members = new RaftEngineMembers(parts)
     this.nextProposalId = parts.firstProposalId
-    this.phase = SidecarState.phase(applier.sidecar)
+    this.encryption = new EncryptionReport(parts.telemetry, applier.sidecar)
     this.guard = new AppendGuard({ isCutOver: applier.sidecar.raftEnvelopeCutoverIndex !== 0 })
     this.received = new RaftEngineReceived(parts)
     this.reads = new PendingReads({
@@ -149,8 +149,7 @@ export class RaftEngineDriver {
 
   /** One entry has been applied, durably or not: the log is what makes it durable. */
   answer(entry: Entry, outcome: AppliedOutcome): void {
-    const isCutOver = this.parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
-    this.guard.applied(entry.index, { isCutOver })
+    this.guard.applied(entry.index, { isCutOver: this.isCutOver() })
     if (entry.kind === "noop") this.leadership.noopApplied(entry.term)
     if (outcome._tag === "Registration") this.writer.registrationApplied(entry, outcome.outcome)
     if (outcome._tag === "Membership") this.members.applied(entry, outcome.outcome)
@@ -170,8 +169,7 @@ export class RaftEngineDriver {
 
   /** The snapshot is in place of log and state: every entry that was in the log is void. */
   installed(index: LogIndex): void {
-    const isCutOver = this.parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
-    this.guard.applied(index, { isCutOver })
+    this.guard.applied(index, { isCutOver: this.isCutOver() })
     this.guard.truncated(Position.after(index))
     this.pending.covered(index)
     this.members.restored()
@@ -182,12 +180,34 @@ export class RaftEngineDriver {
   finished(): void {
     this.members.settle()
     this.observe()
-    this.reportPhase()
+    this.encryption.applied(this.parts.applier.sidecar)
     if (this.awaitingSealing.length > 0) this.releaseSealing()
     this.reads.applied(this.parts.applier.position.index)
     const arrived = this.arrived
     this.arrived = []
     for (const { resume } of arrived) resume(Effect.void)
+  }
+
+  /** The raft DEK that this leader should replace by itself, and has not begun to; disturbs no cutover. */
+  keyToRotate(): KeyId | undefined {
+    const { applier, barrier } = this.parts
+    if (!this.writer.isKeyWorn() || !this.writer.isRegistered) return undefined
+    const isInCutover = barrier.state().isClosed || this.guard.markerCounts !== this.isCutOver()
+    if (isInCutover) return undefined
+    const keyId = applier.sidecar.active.raft
+    return this.leadership.startsRotation(keyId) ? keyId : undefined
+  }
+
+  /** Proposes the command that replaces the raft DEK. Nobody waits for it: it shows when it is applied. */
+  rotate(body: Uint8Array): void {
+    const { term } = this.leadership
+    let isAnswered = false
+    const resume = () => {
+      isAnswered = true
+    }
+    this.propose({ body, term, toBeSealed: this.isCutOver(), onEvent: () => {} }, resume)
+    // What is appended is answered in a later turn, when it is durable.
+    if (isAnswered) this.leadership.rotationRefused()
   }
 
   /** Nothing is applied or answered any more; everybody who waits is told. */
@@ -228,13 +248,8 @@ export class RaftEngineDriver {
     }
   }
 
-  private reportPhase(): void {
-    const { sidecar } = this.parts.applier
-    const phase = SidecarState.phase(sidecar)
-    if (phase === this.phase || phase === 0) return
-    this.phase = phase
-    const index = phase === 1 ? sidecar.storageEnvelopeIndex : sidecar.raftEnvelopeCutoverIndex
-    this.parts.telemetry.report({ _tag: "PhaseEntered", phase, index })
+  private isCutOver(): boolean {
+    return this.parts.applier.sidecar.raftEnvelopeCutoverIndex !== 0
   }
 
   private propose(proposal: Proposal, resume: AppendResume): void {

@@ -25,6 +25,7 @@ import { Telemetry } from "../services/Telemetry.ts"
 import { Transport } from "../services/Transport.ts"
 import type { RaftEngineDriver } from "./RaftEngineDriver.ts"
 import type { Input } from "./RaftEngineInput.ts"
+import { makeRotate } from "./RaftEngineRotation.ts"
 import { makeInstall } from "./RaftEngineSnapshots.ts"
 import { attempt } from "./SynchronousFailure.ts"
 
@@ -51,6 +52,7 @@ export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
     for (const message of snapshots) machinery.sendSnapshot(message)
   }
   const install = yield* makeInstall(driver)
+  const rotate = yield* makeRotate(driver)
   const write = yield* makeWrite
 
   let hardState = yield* attempt(store.hardState)
@@ -76,6 +78,8 @@ export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
       driver.finished()
     })
     compaction.progressed()
+    const worn = driver.keyToRotate()
+    if (worn !== undefined) yield* rotate(worn)
     const keyId = driver.writer.keyToRegister()
     if (keyId === undefined) return
     yield* Effect.matchEffect(opening.epochFor(keyId), {

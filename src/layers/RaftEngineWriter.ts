@@ -37,6 +37,14 @@ export class RaftEngineWriter {
   /** Counts the seals of this opening, over all keys (SPEC §6). */
   private writeCount = 0
   private renouncedReason: RenouncedReason | undefined = undefined
+  /** Of the registry and the DEK that were looked at last: it has many rows, and changes seldom. */
+  private worn:
+    | {
+        readonly registry: WriterRegistry.WriterRegistry
+        readonly keyId: KeyId
+        readonly isWorn: boolean
+      }
+    | undefined = undefined
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -57,6 +65,17 @@ export class RaftEngineWriter {
     const keyId = this.parts.applier.sidecar.active.raft
     if (keyId === 0 || this.isRegistered) return undefined
     return this.parts.leadership.startsRegistration(keyId) ? keyId : undefined
+  }
+
+  /** Is the active raft DEK one under which a registered epoch has passed the mark (SPEC §6)? */
+  isKeyWorn(): boolean {
+    const { registry, sidecar } = this.parts.applier
+    const keyId = sidecar.active.raft
+    if (this.worn?.registry !== registry || this.worn.keyId !== keyId) {
+      const isWorn = keyId !== 0 && WriterRegistry.needsRotation(registry, keyId)
+      this.worn = { registry, keyId, isWorn }
+    }
+    return this.worn.isWorn
   }
 
   /** Appends the registration of this opening (SPEC §6); plaintext by kind, passes the barrier. */

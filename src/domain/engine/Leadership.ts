@@ -20,6 +20,8 @@ export class Leadership {
   private noopTerm: Term | undefined = undefined
   /** The DEK a registration is on its way for, in the current term. */
   private registering: KeyId | undefined = undefined
+  /** The DEK a rotation was begun for by this leader itself, in the current term. */
+  private rotating: KeyId | undefined = undefined
 
   get term(): Term {
     return this.standing.term
@@ -43,7 +45,10 @@ export class Leadership {
     const before = this.standing
     this.standing = standing
     const hasLeft = before.isLeader && (!standing.isLeader || standing.term !== before.term)
-    if (hasLeft || standing.term !== before.term) this.registering = undefined
+    if (hasLeft || standing.term !== before.term) {
+      this.registering = undefined
+      this.rotating = undefined
+    }
     return hasLeft ? before.term : undefined
   }
 
@@ -62,5 +67,17 @@ export class Leadership {
   /** The registration was not appended: it may be tried again. */
   registrationRefused(): void {
     this.registering = undefined
+  }
+
+  /** Should this leader rotate this DEK by itself now? True once per term and DEK. */
+  startsRotation(keyId: KeyId): boolean {
+    if (!this.isReady || this.rotating === keyId) return false
+    this.rotating = keyId
+    return true
+  }
+
+  /** The rotation was not appended: it may be tried again. */
+  rotationRefused(): void {
+    this.rotating = undefined
   }
 }

@@ -5,6 +5,7 @@
  * key or a value. What must never happen: an event per request or per entry.
  * Proof: `test/domain/telemetry/NodeEvent.test.ts`, `test/layers/Secrecy.test.ts`.
  */
+import type { KeyPurpose } from "../encryption/DataKey.ts"
 import type { RenouncedReason } from "../engine/Candidacy.ts"
 import type { ClusterId, Incarnation, KeyId, LocalEpoch, LogIndex, MemberId, Term } from "../Ids.ts"
 import type { Message } from "../raft/Message.ts"
@@ -38,6 +39,15 @@ export type NodeEvent =
   | { readonly _tag: "Registered"; readonly keyId: KeyId; readonly localEpoch: LocalEpoch }
   | { readonly _tag: "CandidacyRenounced"; readonly reason: RenouncedReason }
   | { readonly _tag: "PhaseEntered"; readonly phase: 1 | 2; readonly index: LogIndex }
+  /** Another DEK is the active one of its purpose; applied here. */
+  | {
+      readonly _tag: "DekRotated"
+      readonly purpose: KeyPurpose
+      readonly keyId: KeyId
+      readonly index: LogIndex
+    }
+  /** By this leader itself, for which it was time. */
+  | { readonly _tag: "DekNotRotated"; readonly keyId: KeyId; readonly reason: string }
   /** A change of the membership is applied here. */
   | {
       readonly _tag: "MembershipChanged"
@@ -132,6 +142,12 @@ const lines: Record<NodeEventTag, Line> = {
     message: "this opening will not lead any more: it cannot register as a writer"
   },
   PhaseEntered: { severity: "Info", message: "entered an encryption phase" },
+  DekRotated: { severity: "Info", message: "another data key is the active one" },
+  DekNotRotated: {
+    severity: "Error",
+    message:
+      "the epochs under the raft key run out, and no other key could be drawn; see to the KEK"
+  },
   MembershipChanged: { severity: "Info", message: "the membership has changed" },
   SnapshotSent: { severity: "Info", message: "a member was sent a snapshot" },
   SnapshotNotSent: {

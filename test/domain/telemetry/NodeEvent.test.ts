@@ -41,6 +41,8 @@ const samples: {
   Registered: { keyId: 7 as KeyId, localEpoch: 1 as LocalEpoch },
   CandidacyRenounced: { reason: "LocalEpochRollback" },
   PhaseEntered: { phase: 1, index },
+  DekRotated: { purpose: "raft", keyId: 7 as KeyId, index },
+  DekNotRotated: { keyId: 7 as KeyId, reason: "in words" },
   MembershipChanged: { index, voterCount: 3, learnerCount: 1, isJoint: false },
   SnapshotSent: { peer: 2 as MemberId, index },
   SnapshotNotSent: { peer: 2 as MemberId, reason: "in words" },
@@ -97,6 +99,7 @@ describe("an event in the log", () => {
       events.filter((event) => lineOf(event).severity === severity).map(({ _tag }) => _tag)
     expect(bySeverity("Error")).toEqual([
       "CandidacyRenounced",
+      "DekNotRotated",
       "SpaceBelowMark",
       "MessageImplausible",
       "Halted"
