@@ -79,11 +79,11 @@ export const elected = Effect.fnUntraced(function* (options: Partial<MemoryClust
       Effect.suspend(() => Effect.provideContext(effect, fronts.get(name)!.services)),
     /** First what is in front of it, as `serve` does. */
     stop: (name: string) => Effect.andThen(hideFront(name), cluster.stop(name)),
-    /** The power of one node goes; what of its state was not flushed is lost. */
+    /** The power of one node goes: it answers nobody, and what of its state was not flushed is lost. */
     crash: (name: string) =>
       Effect.andThen(
-        cluster.crash([name], () => 0),
-        hideFront(name)
+        hideFront(name),
+        cluster.crash([name], () => 0)
       )
   }
 })
