@@ -2,10 +2,12 @@
  * The cutover of a node that may not lead: the leader runs it, whole (SPEC §9, §12).
  *
  * A caller who goes away interrupts its wait at the leader, and the cutover goes on there by the
- * release rule. Proof: `test/layers/Forwarding.test.ts`.
+ * release rule. What must never happen: a leader that is lost told as an answer, when its marker may be
+ * in the log of the others. Proof: `test/layers/Forwarding.test.ts`, `CutoverCluster.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { CutoverOutcomeUnknown } from "../domain/encryption/Errors.ts"
 import { Cutover } from "../services/Cutover.ts"
 import type { LeaderConnection } from "../services/LeaderConnection.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
@@ -26,7 +28,7 @@ const make = Effect.gen(function* () {
     ...cutover,
     enableRaftEnvelope: orAtLeader(cutover.enableRaftEnvelope, (leader) =>
       leader.EnableRaftEnvelope()
-    )
+    ).pipe(Effect.catchTag("LeaderLost", () => Effect.fail(new CutoverOutcomeUnknown({}))))
   })
 })
 

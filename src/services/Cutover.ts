@@ -16,13 +16,7 @@ import type {
   RaftDekChanged,
   StorageEnvelopeNotEnabled
 } from "../domain/encryption/Errors.ts"
-import type {
-  LeaderLost,
-  LeaderNotReady,
-  NodeStopped,
-  NotLeader,
-  SpaceLow
-} from "../domain/engine/Errors.ts"
+import type { LeaderNotReady, NodeStopped, NotLeader, SpaceLow } from "../domain/engine/Errors.ts"
 import type { LogIndex } from "../domain/Ids.ts"
 import type { MembershipChangeInProgress } from "../domain/members/Errors.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
@@ -38,7 +32,6 @@ export type CutoverFailure =
   | NotLeader
   | LeaderNotReady
   | NodeStopped
-  | LeaderLost
   | ProposeRejection
   | CutoverInFlight
   | SpaceLow
@@ -48,7 +41,7 @@ export type CutoverFailure =
   | MembershipChangeInProgress
   | DrainTimedOut
   | RaftDekChanged
-  /** The marker may be in the log; it resolves by itself, ask again for the outcome. */
+  /** The marker may be in the log of some node; it resolves by itself, ask again for the outcome. */
   | CutoverOutcomeUnknown
 
 export class Cutover extends Context.Service<
