@@ -3,26 +3,13 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { LocalEpoch } from "../../src/domain/Ids.ts"
 import * as Limits from "../../src/domain/Limits.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
-import * as StoppedNode from "../../src/layers/StoppedNode.ts"
-import { LocalStore } from "../../src/services/LocalStore.ts"
 import * as Process from "../support/ProcessSealog.ts"
 import * as PrometheusText from "../support/PrometheusText.ts"
+import * as StoppedDirectory from "../support/StoppedDirectory.ts"
 
 const { json, sealog, serve, stop } = Process
-
-/** Uses up the epochs of every raft DEK the node has had. */
-const useUpEpochs = (directory: string) =>
-  Effect.gen(function* () {
-    const local = yield* LocalStore
-    const record = local.read()!
-    const last = Limits.localEpochMax as LocalEpoch
-    const epochs = new Map(Array.from(record.epochs.keys(), (keyId) => [keyId, last] as const))
-    assert.strictEqual(epochs.size, 1)
-    yield* local.write({ ...record, epochs })
-  }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
 
 /** A node that serves, follows and will not lead; it has led in an opening before. */
 const renouncedNode = Effect.gen(function* () {
@@ -34,7 +21,11 @@ const renouncedNode = Effect.gen(function* () {
   const status = yield* sealog("status", "--endpoint", first.address)
   assert.notMatch(status.stdout, /candidacy/)
   yield* stop(first, "SIGTERM")
-  yield* useUpEpochs(options.directory)
+  const rewritten = yield* StoppedDirectory.rewriteEpochs(
+    options.directory,
+    () => Limits.localEpochMax
+  )
+  assert.strictEqual(rewritten, 1)
   const node = yield* serve(options)
   const client = yield* RpcClientSocket.connect(node.endpoint)
   // It leads until its noop is applied and it has to register.

@@ -52,13 +52,16 @@ export const start = Effect.fnUntraced(function* (options: { readonly kekFile?: 
       })
     ),
     /** A process that asks to be let in; it prints its line once it was. */
-    join: ({ directory, listen, nodeName, peer }: ProcessCluster.Place) =>
+    join: (
+      { directory, listen, nodeName, peer }: ProcessCluster.Place,
+      member: string = founders[0]!.nodeName
+    ) =>
       NodeProcess.start(
         NodeProcess.serveArguments({
           directory,
           nodeName,
           listen,
-          flags: ["--join", founders[0]!.peer, "--peer-listen", peer, ...kek]
+          flags: ["--join", placeOf(member).peer, "--peer-listen", peer, ...kek]
         })
       ),
     restart: (name: string) => begin(placeOf(name)),

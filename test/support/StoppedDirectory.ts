@@ -8,14 +8,16 @@ import * as ReplicatedState from "../../src/domain/apply/ReplicatedState.ts"
 import { type DataKey, KeyEncryptionKey } from "../../src/domain/encryption/DataKey.ts"
 import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WrappedDek from "../../src/domain/encryption/WrappedDek.ts"
-import type { LogIndex, StateGeneration } from "../../src/domain/Ids.ts"
+import type { LocalEpoch, LogIndex, StateGeneration } from "../../src/domain/Ids.ts"
 import * as SnapshotPointer from "../../src/domain/log/SnapshotPointer.ts"
 import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import * as Position from "../../src/domain/raft/Position.ts"
 import * as LmdbEnvironment from "../../src/layers/LmdbEnvironment.ts"
+import * as LogDump from "../../src/layers/LogDump.ts"
 import { groupId, mapSizeBytes } from "../../src/layers/Node.ts"
 import * as StoppedNode from "../../src/layers/StoppedNode.ts"
+import { LocalStore } from "../../src/services/LocalStore.ts"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
 
@@ -96,6 +98,33 @@ export const pointLog = Effect.fnUntraced(function* (
     { directory, environment: "log", tables: ["meta"] },
     ({ meta }) => void meta.put(pointerKey, SnapshotPointerRecord.encode(groupId, pointer))
   )
+})
+
+/** Changes the local epochs of all raft DEKs that the node has had. */
+export const rewriteEpochs = (directory: string, edit: (epoch: LocalEpoch) => number) =>
+  Effect.gen(function* () {
+    const local = yield* LocalStore
+    const record = local.read()!
+    const epochs = new Map(
+      Array.from(record.epochs, ([keyId, epoch]) => [keyId, edit(epoch) as LocalEpoch] as const)
+    )
+    yield* local.write({ ...record, epochs })
+    return epochs.size
+  }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
+
+/** What was sealed under each nonce, in the order of the log: `key nonce`, and the rest in hex. */
+export const sealedUnder = Effect.fnUntraced(function* (directory: string) {
+  const found: Array<readonly [keyAndNonce: string, sealed: string]> = []
+  yield* LogDump.entries({ directory, raw: true }, ({ data, sealed }) =>
+    Effect.sync(() => {
+      if (!sealed) return
+      // Proposal envelope of 9 bytes, then version, flag, key id, nonce of 12 bytes (SPEC §5, §7).
+      const bytes = Buffer.from(data!, "base64").subarray(9 + 2)
+      const [key, nonce] = [bytes.subarray(0, 4), bytes.subarray(4, 16)]
+      found.push([`${key.toString("hex")} ${nonce.toString("hex")}`, bytes.toString("hex", 16)])
+    })
+  )
+  return found
 })
 
 export const kekOf = (kekFile: string): KeyEncryptionKey => {
