@@ -35,7 +35,8 @@ const environment = {
   NODE_COMPILE_CACHE: join(root, "node_modules/.cache/sealog-compile"),
   ...process.env
 }
-const readyMillisMax = 20_000
+/** Of a process that hangs; a busy machine takes its time to start one. */
+const readyMillisMax = 60_000
 const endMillisMax = 20_000
 
 /** How tests start a process otherwise than a user would. */

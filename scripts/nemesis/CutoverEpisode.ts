@@ -9,6 +9,7 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { answered } from "../cluster/Asking.ts"
 import * as Calls from "./Calls.ts"
 import { Canaries, keptKey } from "./Canaries.ts"
 import * as Findings from "./CutoverFindings.ts"
@@ -40,10 +41,11 @@ export interface Outcome extends Episode.Judged {
 }
 
 /** The load ends when all is done; this is for an episode in which that never comes. */
-const loadMillisMax = 60_000
+const loadMillisMax = 120_000
 const reachedMillisMax = 20_000
-export const operationsAfter = 300
-const operationsAfterMillisMax = 15_000
+const operationsAfter = 300
+/** Before and after; only a busy machine takes more than a few seconds. */
+const operationsMillisMax = 30_000
 
 export const run = Effect.fnUntraced(function* ({ isKept, plan, planted, say }: Options) {
   const { finished, judged, recorder } = yield* Episode.judgedOf(
@@ -75,7 +77,7 @@ const course = Effect.fnUntraced(function* (
     ...{ seed, millisMax: loadMillisMax }
   })
   yield* putCanary(canaries, operator, stage)
-  yield* load.answered(Episode.operationsBeforeFaults, Episode.operationsMillisMax)
+  yield* load.answered(Episode.operationsBeforeFaults, operationsMillisMax)
   const before = recorder.answered
   say(`${before} operations before the cutover`)
 
@@ -89,7 +91,7 @@ const course = Effect.fnUntraced(function* (
   yield* Healing.heal(nodes, operator, recorder)
   say("healed")
   const atCutover = recorder.answered
-  yield* load.answered(atCutover + operationsAfter, operationsAfterMillisMax)
+  yield* load.answered(atCutover + operationsAfter, operationsMillisMax)
   const after = recorder.answered - atCutover
   const keys = yield* load.end
   const healed = ["anybody", ...nodes.names()].map((name) => `healed-${name}`)
@@ -184,13 +186,15 @@ const inflicted = Effect.fnUntraced(function* (
   }
 })
 
-/** What each node says of itself, once it has applied the marker, and to the order once more. */
+/** What each node says to the order once more, and then of itself. */
 const viewsOf = (nodes: Nodes, operator: Operator, planted: PlantedCutoverLie | undefined) =>
   Effect.forEach(nodes.names(), (nodeName, at) =>
     Effect.gen(function* () {
       const endpoint = nodes.endpointOf(nodeName)
-      const status = yield* operator.way.call((to) => to.encryptionStatus, endpoint)
-      const again = yield* operator.way.call((to) => to.enableRaftEnvelope, endpoint)
+      const { call } = operator.way
+      const told = Healing.within(`${nodeName} says nothing of its cutover`)
+      const again = yield* told(answered(call((to) => to.enableRaftEnvelope, endpoint)))
+      const status = yield* told(answered(call((to) => to.encryptionStatus, endpoint)))
       const lie = planted === "other-index" && at === 0 ? 1 : 0
       const view: Findings.View = {
         ...{ ...status, nodeName, cutoverIndex: status.cutoverIndex + lie },

@@ -12,8 +12,9 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import { Faults } from "./Faults.ts"
-import { founded } from "./Founding.ts"
+import { type Cluster, founded } from "./Founding.ts"
 import * as Healing from "./Healing.ts"
 import { answeredCount } from "./History.ts"
 import * as Judge from "./Judge.ts"
@@ -28,6 +29,8 @@ export interface Options {
   readonly say: (line: string) => void
   readonly planted?: PlantedLie | undefined
   readonly isKept?: boolean
+  /** Episodes that share it have their clients and faults one after the other, whatever else overlaps. */
+  readonly turn?: Semaphore.Semaphore
 }
 
 /** Of every kind of episode. */
@@ -67,7 +70,7 @@ export interface Finished {
 }
 
 export const operationsBeforeFaults = 300
-export const operationsMillisMax = 10_000
+const operationsMillisMax = 10_000
 /** From the beginning of the load. */
 const faultsMillisMax = 12_000
 const loadMillisMax = 15_000
@@ -76,8 +79,9 @@ const operationsAfter = 200
 
 export const run = Effect.fnUntraced(function* (options: Options) {
   const { plan } = options
+  const turn = options.turn ?? (yield* Semaphore.make(1))
   const { finished, judged } = yield* judgedOf({ ...options, seed: plan.seed }, (stage) =>
-    course(plan, stage)
+    course(plan, stage, turn)
   )
   const outcome: Outcome = {
     ...judged,
@@ -89,7 +93,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
 
 /** Runs a course in a directory of its own, and judges what clients saw in it. */
 export const judgedOf = Effect.fnUntraced(function* <A extends Finished, E>(
-  options: Omit<Options, "plan"> & { readonly seed: number },
+  options: Omit<Options, "plan" | "turn"> & { readonly seed: number },
   course: (stage: Stage) => Effect.Effect<A, E, Scope.Scope>
 ) {
   const began = performance.now()
@@ -136,14 +140,36 @@ export const judgedOf = Effect.fnUntraced(function* <A extends Finished, E>(
 })
 
 /** From the first process to the last read. */
-const course = Effect.fnUntraced(function* (plan: Plan, { directory, recorder, say }: Stage) {
-  const { nodeCount, seed } = plan
-  const { nodes, operator, places } = yield* founded({ directory, nodeCount, seed })
+const course = Effect.fnUntraced(function* (plan: Plan, stage: Stage, turn: Semaphore.Semaphore) {
+  const { directory, recorder, say } = stage
+  const cluster = yield* founded({ directory, nodeCount: plan.nodeCount, seed: plan.seed })
   say("the cluster has a leader")
+  const { before, faults, keys } = yield* turn.withPermits(1)(troubled(plan, cluster, stage))
+  const { nodes, operator, places } = cluster
+  const healed = ["anybody", ...nodes.names()].map((name) => `healed-${name}`)
+  yield* Healing.readAll(nodes, operator, recorder, [...keys, ...healed])
+  const { differing, lastRevision } = yield* Healing.replicas(nodes, operator)
+  const snapshots = Nodes.told(places, "a snapshot has replaced log and state")
+  say(
+    `${recorder.calls.length} calls, revision ${lastRevision}, ${snapshots} snapshots installed; ${JSON.stringify(Object.fromEntries(recorder.failures))}`
+  )
+  return {
+    lastRevision,
+    ...{ snapshots, faults },
+    complaints: [...differing, ...nodes.endedByThemselves()],
+    undecided: tooFew(before)
+  }
+})
 
+/** Clients, and in the midst of what they do the faults, until all is healed and they have gone on. */
+const troubled = Effect.fnUntraced(function* (
+  plan: Plan,
+  { nodes, operator, places }: Cluster,
+  { recorder, say }: Stage
+) {
   const load = yield* Load.begin({
     ...{ recorder, endpoints: nodes.clientEndpoints },
-    ...{ seed, millisMax: loadMillisMax }
+    ...{ seed: plan.seed, millisMax: loadMillisMax }
   })
   yield* load.answered(operationsBeforeFaults, operationsMillisMax)
   const before = recorder.answered
@@ -161,20 +187,7 @@ const course = Effect.fnUntraced(function* (plan: Plan, { directory, recorder, s
   yield* Healing.heal(nodes, operator, recorder, faults.leaving)
   say("healed")
   yield* load.answered(recorder.answered + operationsAfter, loadMillisMax - load.sinceBegan())
-  const keys = yield* load.end
-  const healed = ["anybody", ...nodes.names()].map((name) => `healed-${name}`)
-  yield* Healing.readAll(nodes, operator, recorder, [...keys, ...healed])
-  const { differing, lastRevision } = yield* Healing.replicas(nodes, operator)
-  const snapshots = Nodes.told(places, "a snapshot has replaced log and state")
-  say(
-    `${recorder.calls.length} calls, revision ${lastRevision}, ${snapshots} snapshots installed; ${JSON.stringify(Object.fromEntries(recorder.failures))}`
-  )
-  return {
-    lastRevision,
-    ...{ snapshots, faults: faults.done },
-    complaints: [...differing, ...nodes.endedByThemselves()],
-    undecided: tooFew(before)
-  }
+  return { before, faults: faults.done, keys: yield* load.end }
 })
 
 /** Of operations before the first fault: then nothing was tried. */

@@ -2,7 +2,7 @@
  * How long no write is accepted: the measure of a fault (SPEC §19, I11).
  *
  * Asks every so often, whatever became of the question before: so one that waits for a node that is gone
- * delays no other.
+ * delays no other. What must never happen: more questions than a node can have in hand; each has an end.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,6 +12,8 @@ import type { Nodes } from "./Nodes.ts"
 import type { Recorder } from "./Recorder.ts"
 
 const askMillis = 50
+/** So at most 30 questions are in hand at one node. */
+const answerMillisMax = 1_500
 
 /** Returns, once one of these nodes has taken a write that it was asked for from now on, the moment. */
 export const again = Effect.fnUntraced(function* (
@@ -35,7 +37,8 @@ export const again = Effect.fnUntraced(function* (
   const asking = Effect.fnUntraced(function* (name: string) {
     const client = yield* RpcClientSocket.connect(nodes.endpointOf(name))
     for (let at = 1; ; at++) {
-      yield* Effect.forkScoped(put(client, `flow-${name}-${at}`))
+      const attempt = put(client, `flow-${name}-${at}`)
+      yield* Effect.forkScoped(Effect.timeoutOption(attempt, answerMillisMax))
       yield* Effect.sleep(askMillis)
     }
   })

@@ -15,6 +15,8 @@ export interface Options {
   readonly failpoints?: string
 }
 
+export type Cluster = Effect.Success<ReturnType<typeof founded>>
+
 export const founded = Effect.fnUntraced(function* (options: Options) {
   const { directory, failpoints, nodeCount, seed } = options
   const kekFile = join(directory, "kek")

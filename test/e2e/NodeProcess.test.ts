@@ -13,7 +13,7 @@ const silent: NodeProcess.Launch = {
 const reasonOf = <A>(wait: Effect.Effect<A, NodeProcess.ProcessFailure>) =>
   Effect.gen(function* () {
     const waiting = yield* Effect.forkChild(Effect.flip(wait), { startImmediately: true })
-    yield* TestClock.adjust("1 minute")
+    yield* TestClock.adjust("2 minutes")
     return (yield* Fiber.join(waiting)).reason
   })
 
