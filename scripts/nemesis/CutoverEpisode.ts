@@ -41,11 +41,11 @@ export interface Outcome extends Episode.Judged {
 }
 
 /** The load ends when all is done; this is for an episode in which that never comes. */
-const loadMillisMax = 120_000
-const reachedMillisMax = 20_000
+const loadMillisMax = 240_000
+const reachedMillisMax = 60_000
 const operationsAfter = 300
 /** Before and after; only a busy machine takes more than a few seconds. */
-const operationsMillisMax = 30_000
+const operationsMillisMax = 60_000
 
 export const run = Effect.fnUntraced(function* ({ isKept, plan, planted, say }: Options) {
   const { finished, judged, recorder } = yield* Episode.judgedOf(

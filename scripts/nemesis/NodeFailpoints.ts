@@ -4,7 +4,7 @@
  * The product knows nothing of it: the services that the program works with are wrapped where they are made
  * (the `of` of their contract), and the applier at its `apply`. Only who loads this file can do that. What
  * must never happen: a step told by a node that does not run the program, or a process that is held at a step
- * that nobody has armed. Proof: `test/e2e/NemesisCutover.test.ts`, in which every step is reached.
+ * that nobody has armed. Proof: `test/e2e/NemesisFailpoints.test.ts`.
  */
 import { renameSync } from "node:fs"
 import * as Effect from "effect/Effect"

@@ -23,7 +23,7 @@ describe("three processes, eight clients, and a leader that is held in the middl
           assert.isTrue(Report.isGoodCutover([outcome]), Report.cutoverEpisode(outcome))
           assert.isDefined(outcome.flowMillis)
         }),
-      180_000
+      300_000
     )
   }
 })
