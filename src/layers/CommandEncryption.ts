@@ -1,8 +1,9 @@
 /**
  * `sealog encryption …`: the phases, one way (SPEC §2, §12).
  *
- * Both enables are idempotent: called again they say so, with the original index. There is no way
- * back, and `disable` says that. Proof: `test/e2e/Admin.test.ts`.
+ * Both enables are idempotent: called again they say so, with the original index. So the command asks
+ * again by itself, for a minute, where the outcome is open. There is no way back, and `disable` says
+ * that. Proof: `test/e2e/Admin.test.ts`.
  */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -16,6 +17,7 @@ import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
 import * as EncryptionTables from "./EncryptionTables.ts"
 import * as RpcClientSocket from "./RpcClientSocket.ts"
+import * as RpcIdempotent from "./RpcIdempotent.ts"
 
 const { endpoint } = CommandFlags
 
@@ -46,7 +48,7 @@ const enableStorageEnvelope = Command.make(
   { endpoint },
   Effect.fnUntraced(function* (given) {
     const client = yield* RpcClientSocket.connect(given.endpoint)
-    const done = yield* client.enableStorageEnvelope
+    const done = yield* RpcIdempotent.ask(client.enableStorageEnvelope)
     const verb = done.wasAlreadyActive ? "was already enabled" : "enabled"
     yield* CommandOutput.answer({
       json: done,
@@ -60,7 +62,7 @@ const enableRaftEnvelope = Command.make(
   { endpoint },
   Effect.fnUntraced(function* (given) {
     const client = yield* RpcClientSocket.connect(given.endpoint)
-    const done = yield* client.enableRaftEnvelope
+    const done = yield* RpcIdempotent.ask(client.enableRaftEnvelope)
     yield* CommandOutput.answer({
       json: done,
       text: done.wasAlreadyActive

@@ -36,8 +36,12 @@ interface Failure {
 }
 
 /** After these nothing was proposed, and another node may know better. */
-const isNotProposed = ({ _tag }: Failure): boolean =>
+const isLeaderless = ({ _tag }: Failure): boolean =>
   _tag === "EndpointUnreachable" || _tag === "NotLeader" || _tag === "LeaderNotReady"
+
+/** Also where a cutover holds requests off for longer than the node waits: any node would say so. */
+const isNotProposed = (failure: Failure): boolean =>
+  isLeaderless(failure) || failure._tag === "CutoverInFlight"
 
 /** After these it is not known, and this node is not the one to ask. */
 const isUnanswered = ({ _tag }: Failure): boolean =>
@@ -125,7 +129,7 @@ export const make = Effect.fnUntraced(function* (
       const answer = RpcConnection.answered(connection.endpoint, call(connection.rpc))
       if (endpoints.length === 1) return answer
       return Effect.tapError(answer, (failure) => {
-        if (isNotProposed(failure as Failure) || isUnanswered(failure as Failure)) leave(connection)
+        if (isLeaderless(failure as Failure) || isUnanswered(failure as Failure)) leave(connection)
         return Effect.void
       })
     })

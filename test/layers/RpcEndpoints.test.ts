@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import { ConnectionLost, EndpointUnreachable } from "../../src/domain/api/Errors.ts"
+import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import { NotLeader, ProposalTimedOut } from "../../src/domain/engine/Errors.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import type * as Stub from "../support/ProcessStubServices.ts"
@@ -84,6 +85,25 @@ describe("a client of several nodes", () => {
       ])
       assert.deepStrictEqual(yield* client.put("k", "v"), { revision: 1 })
       assert.strictEqual(other.writes, 1)
+    })
+  )
+
+  it.live("asks the same node again while a cutover holds writes off for long", () =>
+    Effect.gen(function* () {
+      let refusals = 3
+      const held = counting(
+        Effect.suspend(() => {
+          refusals -= 1
+          return refusals < 0 ? Effect.void : Effect.fail(new CutoverInFlight({}))
+        })
+      )
+      const other = counting()
+      const client = yield* RpcClientSocket.connect([
+        yield* serve(held.script, { proposalTimeoutMillis: 0 }),
+        yield* serve(other.script)
+      ])
+      assert.deepStrictEqual(yield* client.put("k", "v"), { revision: 1 })
+      assert.deepStrictEqual([held.writes, other.writes], [4, 0])
     })
   )
 
