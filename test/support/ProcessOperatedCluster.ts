@@ -65,6 +65,8 @@ export const start = Effect.fnUntraced(function* (options: { readonly kekFile?: 
         })
       ),
     restart: (name: string) => begin(placeOf(name)),
+    /** Returns once that node has said this in its log. */
+    said: (name: string, what: RegExp) => Effect.suspend(() => nodes.get(name)!.said(what)),
     /** A process of that node with these flags only, which may be refused or end by itself. */
     attempt: (name: string, flags: ReadonlyArray<string>) =>
       ProcessCluster.startAt(placeOf(name), flags),
