@@ -1,8 +1,9 @@
 /** Many seeds, on as many threads as asked for; what was done stands in a file, if one is named. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { Worker } from "node:worker_threads"
+import { steps } from "../../test/simulation/CutoverSteps.ts"
 import * as Program from "../../test/simulation/Program.ts"
-import { states } from "../../test/simulation/Simulation.ts"
+import { cells, states } from "../../test/simulation/Simulation.ts"
 import type { Finding } from "./SimulateWorker.ts"
 
 export interface Options {
@@ -100,13 +101,30 @@ function note(progress: Progress, finding: Finding, nodes: number): void {
 /** Counts, then what was never reached, then the line that counts. */
 function report({ mismatches, reached, violations }: Progress, seeds: number): boolean {
   const wanted = [...new Set([...Program.kinds, ...states])]
-  const unreached = wanted.filter((what) => (reached[what] ?? 0) === 0)
+  const unreached = [...wanted, ...cells.map(({ name }) => name)].filter(
+    (what) => (reached[what] ?? 0) === 0
+  )
   const kindsReached = Program.kinds.filter((kind) => (reached[kind] ?? 0) > 0).length
   console.log(wanted.map((what) => `${what} ${reached[what] ?? 0}`).join(", "))
-  if (unreached.length > 0) console.log(`never reached: ${unreached.join(", ")}`)
+  for (const line of table(reached)) console.log(line)
+  if (unreached.length > 0) {
+    const shown = unreached.slice(0, 60).join(", ")
+    console.log(`never reached: ${shown}${unreached.length > 60 ? ", …" : ""}`)
+  }
   console.log(
     `seeds ${seeds}, violations ${violations}, replay mismatches ${mismatches}, ` +
       `faults ${kindsReached} kinds, unreached ${unreached.length}`
   )
   return violations === 0 && mismatches === 0
+}
+
+/** How often each kind of fault began as each step of the cutover was entered. */
+function table(reached: Record<string, number>): ReadonlyArray<string> {
+  const heading = ["entered", ...Program.kinds].join(" ")
+  const rows = steps.map((step) => {
+    const ofStep = cells.filter((cell) => cell.step === step)
+    const counts = ofStep.map(({ name }) => reached[name] ?? 0)
+    return `${step}: ${[reached[`step ${step}`] ?? 0, ...counts].join(" ")}`
+  })
+  return [`step of the cutover: ${heading}`, ...rows]
 }

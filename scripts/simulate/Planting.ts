@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs"
 import { type CaughtBy, seeds as known } from "../../test/simulation/PlantedBugSeeds.ts"
-import { all } from "../../test/simulation/PlantedBugs.ts"
+import * as PlantedBugs from "../../test/simulation/PlantedBugs.ts"
 import * as Program from "../../test/simulation/Program.ts"
 import { simulate } from "../../test/simulation/Simulation.ts"
 
@@ -21,7 +21,9 @@ const table = new URL("../../test/simulation/PlantedBugSeeds.ts", import.meta.ur
 
 export function search(options: Options): boolean {
   const found: Record<string, CaughtBy> = { ...known }
-  const wanted = Object.keys(all).filter((bug) => options.bug === undefined || bug === options.bug)
+  const wanted = Object.keys(PlantedBugs.all).filter(
+    (bug) => options.bug === undefined || bug === options.bug
+  )
   let caught = 0
   for (const bug of wanted) {
     const by = catcher(bug, options, found[bug])
@@ -57,9 +59,14 @@ function catcher(
 /** What it does to safety counts: a cluster that does not go on has many reasons. */
 function caughtBy(bug: string, seed: number, nodes: number): string | undefined {
   const program = Program.drawn(seed, nodes)
-  const invariant = simulate(program, all[bug]).violation?.split(":")[0]
-  if (invariant === undefined || invariant === "liveness") return undefined
-  return simulate(program).violation === undefined ? invariant : undefined
+  const planted = PlantedBugs.named(bug)
+  const invariant = simulate(program, planted).violation?.split(":")[0]
+  if (invariant === undefined) return undefined
+  if (invariant === "liveness" && planted.isOfAvailability !== true) return undefined
+  const isQuiet = PlantedBugs.without(planted).every(
+    (other) => simulate(program, other).violation === undefined
+  )
+  return isQuiet ? invariant : undefined
 }
 
 const text = (found: Record<string, CaughtBy>): string => {

@@ -1,9 +1,7 @@
-/** Who uses a simulated cluster: writers with and without a session, readers, and an operator. */
+/** Who uses a simulated cluster: writers with and without a session, and readers. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SessionId, SessionSequence } from "../../src/domain/log/Request.ts"
-import { Cutover } from "../../src/services/Cutover.ts"
-import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { KvStore } from "../../src/services/KvStore.ts"
 import { isDefinite, tagOf } from "./ClusterCalls.ts"
 import { Linearizable } from "./invariants/Linearizable.ts"
@@ -13,7 +11,6 @@ import type { World } from "./World.ts"
 const attemptsMax = 6
 
 export class Clients {
-  cutoverIndex = 0
   private readonly world: World
   private readonly isStale: boolean
   private readonly history: Linearizable
@@ -37,7 +34,7 @@ export class Clients {
 
   get all(): ReadonlyArray<Effect.Effect<void>> {
     const writers = [0, 1, 2].map((at) => this.writer(`w${at}`, at > 0))
-    return [...writers, this.reader, this.reader, this.operator, ...this.shared.clients]
+    return [...writers, this.reader, this.reader, ...this.shared.clients]
   }
 
   /** One write and one read of every key, however often they must be tried. */
@@ -161,33 +158,6 @@ export class Clients {
       watch.reads.end(reading, number, name)
       return true
     })
-  }
-
-  /** Goes through the phases, again and again, on whoever leads. */
-  private get operator(): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const { numbers } = this.world.sim
-      while (!this.world.isOver) {
-        yield* Effect.sleep(50 + numbers.below(400))
-        const name = this.world.cluster.readyLeader()
-        if (name === undefined) continue
-        const enable = Effect.flatMap(EncryptionAdmin, (admin) => admin.enableStorageEnvelope)
-        yield* this.world.call(name, enable)
-        yield* Effect.sleep(numbers.below(300))
-        const enableRaft = Effect.flatMap(Cutover, (cutover) => cutover.enableRaftEnvelope)
-        const answer = yield* this.world.call(name, enableRaft)
-        if (answer !== "lost" && Exit.isSuccess(answer)) this.cutOverAt(answer.value.cutoverIndex)
-      }
-    })
-  }
-
-  cutOverAt(index: number): void {
-    const { findings } = this.world
-    if (this.cutoverIndex === 0) findings.reach("cutOver")
-    else if (this.cutoverIndex !== index) {
-      findings.violated("cutover", `it is at ${this.cutoverIndex} and at ${index}`)
-    }
-    this.cutoverIndex = index
   }
 
   private whoLeads(): string | undefined {

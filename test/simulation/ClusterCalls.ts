@@ -9,7 +9,7 @@ export const settings = {
   compactionTailEntries: 10,
   proposalTimeoutMillis: 1_000,
   readTimeoutMillis: 500,
-  drainTimeoutMillis: 500,
+  drainTimeoutMillis: 150,
   cutoverTimeoutMillis: 1_000,
   registrationTimeoutMillis: 500
 }

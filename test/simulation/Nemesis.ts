@@ -1,37 +1,90 @@
 /** Does to a simulated cluster what its program says, one fault at a time. */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type { MemberId, NodeName } from "../../src/domain/Ids.ts"
-import type { Member } from "../../src/domain/members/Member.ts"
+import type { NodeName } from "../../src/domain/Ids.ts"
 import * as Members from "../../src/domain/members/Members.ts"
-import type { Step } from "../../src/domain/raft/MembershipChange.ts"
-import type { Fault } from "./Program.ts"
+import type { Step } from "./CutoverSteps.ts"
+import { MembershipFaults } from "./MembershipFaults.ts"
+import type { Operators } from "./Operators.ts"
+import type { Fault, TimedFault } from "./Program.ts"
 import type { SimulatedNode, World } from "./World.ts"
 
 export class Nemesis {
   private readonly world: World
-  private joined = 0
+  private readonly members: MembershipFaults
+  private readonly operators: Operators
+  /** Those that wait for their step of the cutover. */
+  private armed: Array<TimedFault & { readonly step: Step }> = []
 
-  constructor(world: World) {
+  constructor(world: World, operators: Operators) {
     this.world = world
+    this.members = new MembershipFaults(world)
+    this.operators = operators
+    world.watch.steps.onEntered = (step, name) => this.entered(step, name)
   }
 
-  /** All of the program, at its times. */
+  /** All of the program, at its times and at the steps of the cutover. */
   get program(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { program, sim } = this.world
-      for (const { atMillis, fault } of program.faults) {
-        yield* Effect.sleep(Math.max(0, atMillis - sim.currentTimeMillisUnsafe()))
+      for (const timed of program.faults) {
+        yield* Effect.sleep(Math.max(0, timed.atMillis - sim.currentTimeMillisUnsafe()))
+        const { fault, step } = timed
+        if (step !== undefined) {
+          this.armed.push({ ...timed, step })
+          continue
+        }
         this.world.note(fault.kind)
         yield* this.strike(fault)
       }
     })
   }
 
-  private strike(fault: Fault): Effect.Effect<void> {
-    const node = "node" in fault ? this.target(fault.node) : undefined
+  /** A node enters this step, in the middle of its turn: what waits for that strikes right after. */
+  private entered(step: Step, name: string): void {
+    const { findings, sim } = this.world
+    this.world.note(`${step} ${name}`)
+    findings.reach(`step ${step}`)
+    if (this.isEnding) return
+    const due = this.armed.filter((armed) => armed.step === step)
+    this.armed = this.armed.filter((armed) => armed.step !== step)
+    for (const { fault } of due) {
+      sim.afterTurn(() => {
+        if (!this.begins(fault, name)) return
+        findings.reach(cellOf(step, fault.kind))
+        this.world.note(fault.kind)
+        Effect.runFork(Effect.provideService(this.strike(fault, name), Clock.Clock, sim), {
+          scheduler: sim
+        })
+      })
+    }
+  }
+
+  /** Is there anything for it to begin with? */
+  private begins(fault: Fault, entering: string): boolean {
+    const { nodes, program } = this.world
+    switch (fault.kind) {
+      case "restart":
+        return [...nodes.values()].some(({ phase }) => phase === "down" || phase === "halted")
+      case "memberJoins":
+        return this.members.canJoin
+      case "memberLeaves":
+        return program.spares > 0
+      case "membersReplaced":
+        return program.spares >= fault.count
+      default: {
+        const node = "node" in fault ? this.target(fault.node, entering) : undefined
+        return !("node" in fault) || node?.phase === "up"
+      }
+    }
+  }
+
+  /** `entering`: the node at which a step of the cutover was entered. */
+  private strike(fault: Fault, entering?: string): Effect.Effect<void> {
+    const node = "node" in fault ? this.target(fault.node, entering) : undefined
     switch (fault.kind) {
       case "crash":
         return this.crash(fault, node === undefined ? [] : [node])
@@ -40,11 +93,11 @@ export class Nemesis {
       case "restart":
         return this.restart(node)
       case "memberJoins":
-        return this.joins()
+        return this.members.joins()
       case "memberLeaves":
-        return this.leaves(node)
+        return this.members.leaves(node)
       case "membersReplaced":
-        return this.replaces(node, fault.count)
+        return this.members.replaces(node, fault.count)
       case "transfer":
         return this.transfer(fault.to)
       case "oneWay":
@@ -59,6 +112,9 @@ export class Nemesis {
         return this.weather(fault)
       case "leadersFall":
         return this.leadersFall(fault)
+      case "rotation":
+      case "anotherOperator":
+        return this.operators.strike(fault)
       case "tornWrite":
         return node === undefined ? Effect.void : this.tear(fault, node)
       default:
@@ -66,8 +122,9 @@ export class Nemesis {
     }
   }
 
-  private target(node: number): SimulatedNode | undefined {
-    const name = node === 0 ? this.world.cluster.leader() : this.world.nameOf.get(node)
+  private target(node: number, entering?: string): SimulatedNode | undefined {
+    const leader = () => entering ?? this.world.cluster.leader()
+    const name = node === 0 ? leader() : this.world.nameOf.get(node)
     return name === undefined ? undefined : this.world.node(name)
   }
 
@@ -274,110 +331,7 @@ export class Nemesis {
       if (answer !== "lost" && Exit.isSuccess(answer)) this.reach("transfer")
     })
   }
-
-  /** In the background: it takes as long as the rest allows. */
-  private joins(): Effect.Effect<void> {
-    const joining = Effect.gen({ self: this }, function* () {
-      const name = yield* this.admits
-      if (name === undefined) return
-      yield* Effect.sleep(this.world.sim.numbers.below(300))
-      yield* this.change(name, "addVoter")
-    })
-    return Effect.asVoid(Effect.forkDetach(joining))
-  }
-
-  /** One that was not there yet becomes a learner. */
-  private get admits(): Effect.Effect<string | undefined> {
-    return Effect.gen({ self: this }, function* () {
-      const { cluster, names, program } = this.world
-      const name = names[program.founders + this.joined]
-      if (name === undefined) return undefined
-      this.joined += 1
-      this.world.start(name)
-      while (cluster.introductionOf(name) === undefined) yield* Effect.sleep(10)
-      yield* this.change(name, "addLearner")
-      while (this.world.node(name).phase !== "up") yield* Effect.sleep(10)
-      this.reach("memberJoins")
-      return name
-    })
-  }
-
-  private leaves(node: SimulatedNode | undefined): Effect.Effect<void> {
-    if (node === undefined || this.world.program.spares === 0) return Effect.void
-    const leaving = Effect.map(this.change(node.name, "remove"), () => this.reach("memberLeaves"))
-    return Effect.asVoid(Effect.forkDetach(leaving))
-  }
-
-  /** Learners, who are admitted first if need be, take the places of `count` voters from `node` on. */
-  private replaces(node: SimulatedNode | undefined, count: number): Effect.Effect<void> {
-    if (node === undefined || this.world.program.spares < count) return Effect.void
-    const replacing = Effect.gen({ self: this }, function* () {
-      while (this.joined < count) yield* this.admits
-      let exchange: ReadonlyArray<Step> | undefined
-      yield* this.changes((members) => {
-        const { byId, configuration } = members
-        exchange ??= exchangeOf(members, node.name, count)
-        const isKnown = exchange.every(({ member }) => byId.has(member))
-        const isMade = exchange.every(
-          ({ action, member }) => configuration.voters.includes(member) === (action === "addVoter")
-        )
-        if (isMade && exchange.length > 0) this.reach("membersReplaced")
-        return isMade || !isKnown ? undefined : { steps: exchange, described: [] }
-      })
-    })
-    return Effect.asVoid(Effect.forkDetach(replacing))
-  }
-
-  /** Until it is so by the word of whoever leads, or there is no time left. */
-  private change(name: string, action: Step["action"]): Effect.Effect<void> {
-    return this.changes((members) => {
-      const known = Members.memberOf(members, name as NodeName)
-      const { voters } = members.configuration
-      const isVoter = known !== undefined && voters.includes(known.id)
-      const isIn = action === "addVoter" ? isVoter : known !== undefined
-      if (isIn !== (action === "remove")) return undefined
-      // A cluster that is left with less than three voters is another test.
-      if (action === "remove" && voters.length <= 3) return undefined
-      const id = known?.id ?? members.nextMemberId
-      const described = known === undefined ? [this.world.cluster.described(name, id)] : []
-      return { steps: [{ action, member: id }], described }
-    })
-  }
-
-  /** Asks whoever leads for what is wanted, again and again until nothing is. */
-  private changes(wanted: (members: Members.Members) => Wanted | undefined): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const { cluster } = this.world
-      while (!this.world.isOver) {
-        const leader = cluster.readyLeader()
-        if (leader !== undefined) {
-          const next = wanted(cluster.applier(leader).members)
-          if (next === undefined) return
-          const change = Members.changeOf({ transition: "auto", steps: next.steps }, next.described)
-          yield* this.world.call(leader, cluster.engine(leader).changeMembership(change), 1_000)
-        }
-        yield* Effect.sleep(20)
-      }
-    })
-  }
 }
 
-interface Wanted {
-  readonly steps: ReadonlyArray<Step>
-  readonly described: ReadonlyArray<Member>
-}
-
-/** Learners for as many voters, from the named one on. */
-function exchangeOf(
-  { byId, configuration: { voters } }: Members.Members,
-  name: string,
-  count: number
-): ReadonlyArray<Step> {
-  const incoming = [...byId.keys()].filter((id) => !voters.includes(id)).slice(0, count)
-  const isNamed = (id: MemberId) => byId.get(id)?.nodeName === name
-  const outgoing = voters.toSorted((a, b) => Number(isNamed(b)) - Number(isNamed(a)))
-  return [
-    ...incoming.map((member) => ({ action: "addVoter" as const, member })),
-    ...outgoing.slice(0, incoming.length).map((member) => ({ action: "remove" as const, member }))
-  ]
-}
+/** A cell of the table of steps and faults. */
+export const cellOf = (step: Step, kind: Fault["kind"]): string => `${step} × ${kind}`

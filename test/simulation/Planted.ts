@@ -4,6 +4,7 @@ import type { Options } from "../../src/domain/raft/Options.ts"
 import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
 import type { Raft } from "../../src/domain/raft/Raft.ts"
 import * as NodeMemory from "../../src/layers/NodeMemory.ts"
+import type { Swap } from "../support/SwappedLayers.ts"
 
 export interface CoreParts {
   readonly options: Options
@@ -15,6 +16,14 @@ export interface CoreParts {
 export interface Planted {
   readonly makeCore: (parts: CoreParts) => Raft
   readonly stores: typeof NodeMemory.stores
+  /** In the place of services of the node of this name. */
+  readonly swaps: (name: string) => ReadonlyArray<Swap>
+  /** Around the whole run: what is changed for it is as before afterwards. */
+  readonly during: <A>(run: () => A) => A
+  /** What it is planted together with, and what shows nothing by itself with the seed that catches it. */
+  readonly besides?: Planted
+  /** It takes nothing but availability. */
+  readonly isOfAvailability?: boolean
   /** Reads are answered from what the node asked has applied. */
   readonly isStale: boolean
   /** Damage on a disk has a checksum that fits. */
@@ -26,6 +35,8 @@ export interface Planted {
 export const none: Planted = {
   makeCore: ({ make }) => make(),
   stores: NodeMemory.stores,
+  swaps: () => [],
+  during: (run) => run(),
   isStale: false,
   isDamageUnseen: false,
   isUnsynced: false

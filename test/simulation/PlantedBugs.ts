@@ -5,7 +5,6 @@
  * Which seed catches which: `PlantedBugSeeds.ts`. Proof: `PlantedBugs.test.ts`.
  */
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type { LogIndex } from "../../src/domain/Ids.ts"
 import * as Command from "../../src/domain/kv/Command.ts"
@@ -15,10 +14,9 @@ import type { Request } from "../../src/domain/log/Request.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
 import type { Ready } from "../../src/domain/raft/Ready.ts"
-import * as NodeMemory from "../../src/layers/NodeMemory.ts"
-import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
-import { StateStore } from "../../src/services/StateStore.ts"
 import * as Planted from "./Planted.ts"
+import * as PlantedCutoverBugs from "./PlantedCutoverBugs.ts"
+import { inLog, inState } from "./PlantedStores.ts"
 
 const inCore = (bug: PlantedBug): Planted.Planted => ({
   ...Planted.none,
@@ -40,34 +38,6 @@ const inReady = (
       return Object.assign(handedOut, change(handedOut, parts))
     }
     return raft
-  }
-})
-
-type LogStore = RaftLogStore["Service"]
-
-const inLog = (change: (store: LogStore) => Partial<LogStore>): Planted.Planted => ({
-  ...Planted.none,
-  stores: (options) => {
-    const stores = NodeMemory.stores(options)
-    const changed = Layer.effect(
-      RaftLogStore,
-      Effect.map(RaftLogStore, (store) => ({ ...store, ...change(store) }))
-    )
-    return Layer.provideMerge(changed, stores)
-  }
-})
-
-const inState = (
-  change: (store: StateStore["Service"]) => Partial<StateStore["Service"]>
-): Planted.Planted => ({
-  ...Planted.none,
-  stores: (options) => {
-    const stores = NodeMemory.stores(options)
-    const changed = Layer.effect(
-      StateStore,
-      Effect.map(StateStore, (store) => ({ ...store, ...change(store) }))
-    )
-    return Layer.provideMerge(changed, stores)
   }
 })
 
@@ -140,6 +110,7 @@ const core: ReadonlyArray<PlantedBug> = [
 
 export const all: Readonly<Record<string, Planted.Planted>> = {
   ...Object.fromEntries(core.map((bug) => [bug, inCore(bug)])),
+  ...PlantedCutoverBugs.all,
   /** A vote is not written with the term it was given in. */
   forgetsVote: inLog((store) => ({
     persist: (write) =>
@@ -207,3 +178,7 @@ export function named(bug: string | undefined): Planted.Planted {
   if (planted === undefined) throw new Error(`${bug} is no planted bug`)
   return planted
 }
+
+/** What must be quiet with the seed that catches this one. */
+export const without = ({ besides }: Planted.Planted): ReadonlyArray<Planted.Planted> =>
+  besides === undefined ? [Planted.none] : [Planted.none, besides]

@@ -2,7 +2,9 @@
  * What happens to a simulated cluster, as data: drawn from the seed before the run, so that it can be
  * printed, and shortened while it still fails.
  */
+import type { KeyPurpose } from "../../src/domain/encryption/DataKey.ts"
 import { type SeededNumbers, seededNumbers } from "../support/SeededNumbers.ts"
+import { type Step, steps } from "./CutoverSteps.ts"
 
 /** A node by its number, or 0 for whoever leads when it comes to that. */
 type Target = number
@@ -47,11 +49,17 @@ export type Fault =
   | { readonly kind: "memberLeaves"; readonly node: Target }
   /** Nodes that have joined take the place of as many others, in one change: a joint configuration. */
   | { readonly kind: "membersReplaced"; readonly node: Target; readonly count: number }
+  /** Of the DEK of this purpose. */
+  | { readonly kind: "rotation"; readonly purpose: KeyPurpose }
+  /** Cuts over as well, and leaves after so long. */
+  | { readonly kind: "anotherOperator"; readonly patienceMillis: number }
 
 export type FaultKind = Fault["kind"]
 
 export interface TimedFault {
   readonly atMillis: number
+  /** It waits, from then on, until this step of the cutover is entered on some node. */
+  readonly step?: Step | undefined
   readonly fault: Fault
 }
 
@@ -67,6 +75,8 @@ export interface Pace {
   readonly preVote: boolean
   /** How long each node's disk takes for a write, in milliseconds. */
   readonly writeMillis: ReadonlyArray<number>
+  /** When the operator begins, at the earliest. */
+  readonly operatorMillis: number
 }
 
 export interface Program {
@@ -139,7 +149,9 @@ const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
   [2, (n, nodes) => ({ kind: "transfer", to: 1 + n.below(nodes) })],
   [2, () => ({ kind: "memberJoins" })],
   [1, (n, nodes) => ({ kind: "memberLeaves", node: target(n, nodes) })],
-  [1, (n, nodes) => ({ kind: "membersReplaced", node: target(n, nodes), count: 1 + n.below(2) })]
+  [1, (n, nodes) => ({ kind: "membersReplaced", node: target(n, nodes), count: 1 + n.below(2) })],
+  [2, (n) => ({ kind: "rotation", purpose: n.below(3) === 0 ? "storage" : "raft" })],
+  [2, (n) => ({ kind: "anotherOperator", patienceMillis: n.below(oneOf(n, [10, 60, 1_000])) })]
 ]
 
 const kindOf = (draw: Draw): FaultKind => draw(seededNumbers(1), 3).kind
@@ -162,8 +174,34 @@ const paceOf = (numbers: SeededNumbers, mode: Program["mode"], nodes: number): P
     preemptedOnceIn: oneOf(numbers, [20, 100, 1_000]),
     messageBytesMax: oneOf(numbers, [1, 200, 1 << 20]),
     preVote: mode === "liveness" || numbers.below(4) > 0,
-    writeMillis: Array.from({ length: nodes }, () => numbers.below(slowest))
+    writeMillis: Array.from({ length: nodes }, () => numbers.below(slowest)),
+    operatorMillis: oneOf(numbers, [0, 100, 400])
   }
+}
+
+/** Seldom entered, so aimed at more often. */
+const aims: ReadonlyArray<Step> = [...steps, "onMinority", "onMinority"]
+const ofMembers: ReadonlyArray<FaultKind> = ["memberJoins", "memberLeaves", "membersReplaced"]
+
+/**
+ * Faults that wait for steps of the cutover. The first one goes by the seed, so that a row of seeds
+ * aims at each step with each kind in turn; there are more in three runs of four.
+ */
+function aimedOf(
+  numbers: SeededNumbers,
+  { founders, seed, spares }: Pick<Program, "founders" | "seed" | "spares">
+): ReadonlyArray<TimedFault> {
+  const canChange = spares > 0
+  const possible = draws.filter(([, draw]) => canChange || !ofMembers.includes(kindOf(draw)))
+  const [, draw] = possible[Math.floor(seed / steps.length) % possible.length]!
+  const first = { atMillis: 0, step: steps[seed % steps.length], fault: draw(numbers, founders) }
+  const others = Array.from({ length: numbers.below(5) }, () => {
+    const [, another] = oneOf(numbers, possible)
+    // Mostly at the first attempt, else at a later one.
+    const atMillis = numbers.below(4) === 0 ? numbers.below(400) : 0
+    return { atMillis, step: oneOf(numbers, aims), fault: another(numbers, founders) }
+  })
+  return [first, ...others]
 }
 
 export function drawn(seed: number, founders: number): Program {
@@ -176,25 +214,27 @@ export function drawn(seed: number, founders: number): Program {
   const pace = paceOf(numbers, mode, nodes)
   const urn = urnOf(numbers)
   const count = 4 + numbers.below(faultsMax - 3)
-  const faults = Array.from({ length: count }, () => ({
+  const faults: ReadonlyArray<TimedFault> = Array.from({ length: count }, () => ({
     atMillis: numbers.below(pace.horizonMillis),
     fault: urn[numbers.below(urn.length)]!(numbers, nodes)
   }))
+  const aimed = aimedOf(numbers, { founders, seed, spares })
   return {
     seed,
     founders,
     spares,
     mode,
     pace,
-    faults: faults.toSorted((a, b) => a.atMillis - b.atMillis)
+    faults: [...faults, ...aimed].toSorted((a, b) => a.atMillis - b.atMillis)
   }
 }
 
 /** One fault on a line. */
-export const text = ({ atMillis, fault }: TimedFault): string => {
+export const text = ({ atMillis, fault, step }: TimedFault): string => {
   const { kind, ...rest } = fault
   const fields = Object.entries(rest).map(([name, value]) => `${name} ${roundedText(value)}`)
-  return `${String(atMillis).padStart(5)} ms  ${[kind, ...fields].join(", ")}`
+  const when = step === undefined ? "" : `, at the next ${step}`
+  return `${String(atMillis).padStart(5)} ms${when}  ${[kind, ...fields].join(", ")}`
 }
 
 const roundedText = (value: unknown): string =>

@@ -31,6 +31,7 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
   /** A fibre yields after one in so many operations. */
   private readonly preemptedOnceIn: number
   private readonly tasks: Array<() => void> = []
+  private readonly next: Array<() => void> = []
   private timers: Array<Timer> = []
   private nowMillis = 0
   private timerCount = 0
@@ -78,8 +79,16 @@ export class Sim implements Scheduler.Scheduler, Scheduler.SchedulerDispatcher, 
     this.tasks.push(task)
   }
 
+  /** Runs it as soon as the turn that is being taken is over, before any other. */
+  afterTurn(task: () => void): void {
+    this.next.push(task)
+  }
+
   flush(): void {
-    while (this.tasks.length > 0 && !this.isHalted) {
+    while (!this.isHalted) {
+      this.next.shift()?.()
+      if (this.next.length > 0) continue
+      if (this.tasks.length === 0) return
       const at = this.numbers.below(this.tasks.length)
       this.mix(at)
       this.steps += 1

@@ -3,12 +3,29 @@
  * itself, and every fault and state is reached. `npm run -s simulate` runs as many seeds as wanted.
  */
 import { describe, expect, it } from "vitest"
+import { steps } from "./CutoverSteps.ts"
 import * as Program from "./Program.ts"
 import * as Shrink from "./Shrink.ts"
-import { type Report, simulate, states } from "./Simulation.ts"
+import { cells, type Report, simulate, states } from "./Simulation.ts"
 
 const seedsOfThree = Array.from({ length: 900 }, (_, at) => at + 1)
 const seedsOfFive = Array.from({ length: 100 }, (_, at) => at + 1)
+
+const seldomStates: ReadonlyArray<string> = ["DrainTimedOut", "RaftDekChanged"]
+
+/**
+ * Steps of the cutover with the faults that begin there, without those that a thousand seeds may miss:
+ * three voters have no minority but the leader, few programs have members to change, and a restart
+ * needs a node that is down just then.
+ */
+const seldom: ReadonlyArray<string> = [
+  "onMinority",
+  "memberJoins",
+  "memberLeaves",
+  "membersReplaced",
+  "restart"
+]
+const common = cells.filter(({ kind, step }) => !seldom.includes(kind) && !seldom.includes(step))
 
 const violations = (nodes: number, seeds: ReadonlyArray<number>, reports: Array<Report>) =>
   seeds.flatMap((seed) => {
@@ -23,7 +40,11 @@ describe("a simulated cluster", () => {
     const reports: Array<Report> = []
     expect(violations(3, seedsOfThree, reports)).toEqual([])
     const reached = new Set(reports.flatMap((report) => [...report.reached.keys()]))
-    expect([...Program.kinds, ...states].filter((what) => !reached.has(what))).toEqual([])
+    const wanted = [...Program.kinds, ...states].filter((what) => !seldomStates.includes(what))
+    expect(wanted.filter((what) => !reached.has(what))).toEqual([])
+    for (const step of steps) expect(reached.has(`step ${step}`), step).toBe(true)
+    const missed = common.filter(({ name }) => !reached.has(name)).map(({ name }) => name)
+    expect(missed.length, missed.join(", ")).toBeLessThanOrEqual(common.length / 20)
     const mean = (of: (report: Report) => number) =>
       reports.reduce((sum, report) => sum + of(report), 0) / reports.length
     expect(mean(({ acknowledged }) => acknowledged)).toBeGreaterThan(50)
@@ -33,6 +54,8 @@ describe("a simulated cluster", () => {
       ["leaderChanged", 0.5],
       ["crash", 0.3],
       ["entrySealed", 0.5],
+      ["cutOver", 0.8],
+      ["rotated", 0.02],
       ["snapshotInstalled", 0.1],
       ["membersReplaced", 0.01],
       ["transfer", 0.05]

@@ -9,9 +9,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { Clients } from "./Clients.ts"
-import { Nemesis } from "./Nemesis.ts"
+import { type Step, steps } from "./CutoverSteps.ts"
+import { cellOf, Nemesis } from "./Nemesis.ts"
+import { Operators } from "./Operators.ts"
 import * as Planted from "./Planted.ts"
-import type { Program } from "./Program.ts"
+import { type FaultKind, kinds, type Program } from "./Program.ts"
 import { checkEqualLogs, checkEqualStates, checkNoncesOfLogs } from "./ReplicasCheck.ts"
 import { checkSealedLog } from "./SealedLogCheck.ts"
 import { World } from "./World.ts"
@@ -26,8 +28,26 @@ export const states = [
   "sessionRetried",
   "cutOver",
   "entrySealed",
-  "leaderChanged"
+  "leaderChanged",
+  "rotated",
+  "operatorLeft",
+  "CutoverInFlight",
+  "CutoverOutcomeUnknown",
+  "DrainTimedOut",
+  "RaftDekChanged"
 ] as const
+
+/** What the cutover is crossed with: each of its steps with each fault that begins there. */
+export interface Cell {
+  readonly step: Step
+  readonly kind: FaultKind
+  /** Its name in what was reached. */
+  readonly name: string
+}
+
+export const cells: ReadonlyArray<Cell> = steps.flatMap((step) =>
+  kinds.map((kind) => ({ step, kind, name: cellOf(step, kind) }))
+)
 
 export interface Report {
   readonly violation: string | undefined
@@ -41,7 +61,7 @@ export interface Report {
 export function simulate(program: Program, planted: Planted.Planted = Planted.none): Report {
   const world = new World(program, planted)
   const { findings, sim, watch } = world
-  const exit = attempt(world, planted.isStale)
+  const exit = planted.during(() => attempt(world, planted.isStale))
   if (exit !== undefined && Exit.isFailure(exit)) {
     findings.violated("run", Cause.pretty(exit.cause))
   }
@@ -79,8 +99,11 @@ const run = (world: World, isStale: boolean): Effect.Effect<void> =>
       yield* world.until(() => names.every((name) => knows(name) === founders), "a founding")
     }
     const clients = new Clients(world, isStale)
-    const fibres = yield* Effect.forEach(clients.all, (client) => Effect.forkChild(client))
-    yield* new Nemesis(world).program
+    const operators = new Operators(world)
+    const everybody = [...clients.all, operators.operator]
+    const nemesis = new Nemesis(world, operators)
+    const fibres = yield* Effect.forEach(everybody, (client) => Effect.forkChild(client))
+    yield* nemesis.program
     yield* world.sleepUntil(world.program.pace.horizonMillis)
     // Who is admitted late is one of them too.
     const quorum = mode === "safety" ? undefined : quorumOf(world)
@@ -90,7 +113,7 @@ const run = (world: World, isStale: boolean): Effect.Effect<void> =>
     yield* clients.progress
     world.isOver = true
     yield* Fiber.joinAll(fibres)
-    yield* settle(world, clients, healed)
+    yield* settle(world, { clients, operators, healed })
   })
 
 /** A majority of the founders, by the luck of the seed; nothing else is repaired. */
@@ -136,8 +159,14 @@ function isolate(world: World, name: string): void {
   }
 }
 
+interface Settling {
+  readonly clients: Clients
+  readonly operators: Operators
+  readonly healed: () => ReadonlyArray<string>
+}
+
 /** All that work have applied the same; then nothing acknowledged is missing, and the disks agree. */
-const settle = (world: World, clients: Clients, healed: () => ReadonlyArray<string>) =>
+const settle = (world: World, { clients, healed, operators }: Settling) =>
   Effect.gen(function* () {
     const { cluster, watch } = world
     const leader = () => {
@@ -167,15 +196,16 @@ const settle = (world: World, clients: Clients, healed: () => ReadonlyArray<stri
     }
     yield* clients.judge(names)
     const { sidecar } = cluster.applier(names[0]!)
-    if (sidecar.raftEnvelopeCutoverIndex !== 0) clients.cutOverAt(sidecar.raftEnvelopeCutoverIndex)
+    if (sidecar.raftEnvelopeCutoverIndex !== 0)
+      operators.cutOverAt(sidecar.raftEnvelopeCutoverIndex)
     for (const name of names) {
       const { snapshotPointer } = Context.get(cluster.services(name), RaftLogStore)
       if (snapshotPointer().generation > 0) world.findings.reach("snapshotInstalled")
     }
-    yield* Effect.sync(() => checkDisks(world, clients, names))
+    yield* Effect.sync(() => checkDisks(world, operators.cutoverIndex, names))
   })
 
-function checkDisks(world: World, clients: Clients, names: ReadonlyArray<string>): void {
+function checkDisks(world: World, cutOverAt: number, names: ReadonlyArray<string>): void {
   const { cluster } = world
   const disks = names.map((name) => cluster.disk(name))
   checkEqualStates(disks)
@@ -185,7 +215,7 @@ function checkDisks(world: World, clients: Clients, names: ReadonlyArray<string>
       commit: cluster.engine(name).status().commit
     }))
   )
-  const cutoverIndex = clients.cutoverIndex === 0 ? undefined : clients.cutoverIndex
+  const cutoverIndex = cutOverAt === 0 ? undefined : cutOverAt
   for (const disk of disks) checkSealedLog(disk, { cutoverIndex, plainText: "value " })
   if (cutoverIndex !== undefined) {
     const everyDisk = world.names.map((name) => cluster.disk(name))

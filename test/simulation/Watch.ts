@@ -12,6 +12,7 @@ import type { Membership } from "../../src/domain/raft/Membership.ts"
 import type { Raft } from "../../src/domain/raft/Raft.ts"
 import type { Changes } from "../../src/domain/state/Changes.ts"
 import type { LogChanges } from "../../src/layers/LogEnvironment.ts"
+import { CutoverSteps } from "./CutoverSteps.ts"
 import type { Findings } from "./Findings.ts"
 import { AcknowledgedIsRead } from "./invariants/AcknowledgedIsRead.ts"
 import { AppliedInOrder } from "./invariants/AppliedInOrder.ts"
@@ -25,6 +26,7 @@ import { NoncesOnce } from "./invariants/NoncesOnce.ts"
 import { OneLeaderPerTerm } from "./invariants/OneLeaderPerTerm.ts"
 import { SealedAboveMarker } from "./invariants/SealedAboveMarker.ts"
 import type { Cluster } from "./PrefixEncryption.ts"
+import type { Sim } from "./Sim.ts"
 import {
   appliedIn,
   type DiskWatch,
@@ -48,7 +50,7 @@ export interface Parts {
   readonly findings: Findings
   readonly cluster: Cluster
   readonly diskOf: (member: number) => SimulatedDisk | undefined
-  readonly now: () => number
+  readonly sim: Sim
 }
 
 export class Watch implements DiskWatch {
@@ -56,6 +58,7 @@ export class Watch implements DiskWatch {
   readonly reads: AcknowledgedIsRead
   readonly once: AppliedOnce
   readonly barriers: BarrierOpens
+  readonly steps: CutoverSteps
   readonly nonces: NoncesOnce
   readonly sealing: SealedAboveMarker
   private readonly findings: Findings
@@ -67,14 +70,18 @@ export class Watch implements DiskWatch {
   /** The configuration whose quorum has committed an entry: a later one may need more. */
   private readonly committedWith = new Map<number, Membership>()
   private readonly diskOf: (member: number) => SimulatedDisk | undefined
+  /** Of the newest configuration that has committed anything. */
+  voters: ReadonlyArray<number> = []
 
-  constructor({ cluster, diskOf, findings, now }: Parts) {
+  constructor({ cluster, diskOf, findings, sim }: Parts) {
     this.findings = findings
     this.diskOf = diskOf
-    this.barriers = new BarrierOpens(findings, now)
+    this.barriers = new BarrierOpens(findings, () => sim.currentTimeMillisUnsafe())
     this.nonces = new NoncesOnce(findings)
     this.sealing = new SealedAboveMarker(findings, this.nonces, cluster)
     this.leaders = new OneLeaderPerTerm(findings)
+    this.steps = new CutoverSteps(sim, (term) => this.leaders.of(term))
+    this.sealing.onMarker = (position) => this.steps.marker(position)
     this.reads = new AcknowledgedIsRead(findings)
     this.once = new AppliedOnce(findings)
     this.logs = new LogsMatch(findings)
@@ -83,6 +90,8 @@ export class Watch implements DiskWatch {
     this.applied = new AppliedInOrder(findings, this.committed)
     this.states = new EqualStates(findings)
   }
+
+  readonly nameOf = (member: number): string | undefined => this.diskOf(member)?.name
 
   /** A node has taken a turn. */
   turned(watched: Watched): void {
@@ -122,7 +131,9 @@ export class Watch implements DiskWatch {
     }
     if (operation === "persist" && replaced.size > 0) this.findings.reach("tailTruncated")
     for (const { index, record } of entries) {
-      this.logs.written(disk.name, index, writtenOf(record), disk.written.get(index - 1))
+      const written = writtenOf(record)
+      this.logs.written(disk.name, index, written, disk.written.get(index - 1))
+      this.steps.written(disk.name, { index, term: written.term }, this)
     }
     const hardState = records.find(({ name }) => name === "hardState")
     if (hardState === undefined) return
@@ -139,6 +150,10 @@ export class Watch implements DiskWatch {
       for (const watched of this.watched()) this.committedBy(watched)
       this.applied.appliedThrough(disk.name, index, term)
       this.states.compare(disk.name, index)
+      for (const at of this.steps.indexes) {
+        const entry = at <= index ? this.committed.at(at) : undefined
+        if (entry !== undefined) this.steps.applied(disk.name, { index: at, term: entry.term })
+      }
     })
   }
 
@@ -163,6 +178,8 @@ export class Watch implements DiskWatch {
       if (entry === undefined) continue
       this.committed.claimed(name, index, entry)
       this.committedWith.set(index, membership)
+      this.voters = membership.voters
+      this.steps.committed(name, { index, term: entry.term })
       if (index === commit && role === "Leader")
         this.quorumHolds(name, { index, term: entry.term, membership })
     }

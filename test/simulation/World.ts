@@ -75,7 +75,7 @@ export class World {
       findings: this.findings,
       cluster: { clusterId, kek: PrefixEncryption.kekOf(kekValue) },
       diskOf: (member) => this.disks.get(this.nameOf.get(member) ?? ""),
-      now: () => sim.currentTimeMillisUnsafe()
+      sim
     })
     this.watch.watched = () => this.up.flatMap(({ watched }) => watched ?? [])
     const names = this.names
@@ -87,7 +87,8 @@ export class World {
       seed: program.seed,
       settings,
       makeDisk: (name) => this.disk(name),
-      stores: planted.stores
+      stores: planted.stores,
+      swaps: (name) => [...planted.swaps(name), ...this.watch.steps.swaps(name)]
     })
     for (const [at, name] of names.entries()) {
       this.nodes.set(name, new SimulatedNode(name, sim, this.watch))
@@ -181,6 +182,8 @@ export class World {
         disk.isOpen = true
         node.processor.resume()
       }
+      // It may have been struck in the middle of a turn.
+      yield* Effect.yieldNow
       for (const node of nodes) {
         if (node.opening !== undefined) yield* Fiber.interrupt(node.opening)
         yield* this.cluster.stop(node.name)

@@ -13,6 +13,7 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import type { WriterIdentity } from "../../src/domain/encryption/WriterIdentity.ts"
 import type { ClusterId, MemberId, NodeName } from "../../src/domain/Ids.ts"
+import { invariant } from "../../src/domain/Invariant.ts"
 import type { Member } from "../../src/domain/members/Member.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { MemoryNetwork } from "../../src/layers/MemoryNetwork.ts"
@@ -25,6 +26,7 @@ import { Applier } from "../../src/services/Applier.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { csprng, kek } from "./MemoryNode.ts"
+import { type Swap, SwappedLayers } from "./SwappedLayers.ts"
 
 export const clusterId = "c".repeat(32) as ClusterId
 
@@ -38,6 +40,8 @@ export interface MemoryClusterOptions {
   readonly makeDisk?: (name: string) => MemoryDisk
   /** Stores with a bug planted in them, instead of the plain ones. */
   readonly stores?: typeof NodeMemory.stores
+  /** What stands in the place of a node's services. */
+  readonly swaps?: (name: string) => ReadonlyArray<Swap>
 }
 
 const nodeLayer = (cluster: MemoryCluster, name: string, seed: number) =>
@@ -46,7 +50,6 @@ const nodeLayer = (cluster: MemoryCluster, name: string, seed: number) =>
     transport: TransportMemory.layer({ network: cluster.network })
   }).pipe(
     Layer.provideMerge((cluster.options.stores ?? NodeMemory.stores)({ disk: cluster.disk(name) })),
-    Node.isolated,
     Layer.provide(Layer.succeed(Admission, { admit: (node) => cluster.admit(node) })),
     Layer.provide(kek()),
     Layer.provideMerge(csprng(seed)),
@@ -110,10 +113,13 @@ export class MemoryCluster {
       const scope = yield* Scope.make()
       this.openings += 1
       const seed = 1_000 * (this.options.seed ?? 1) + this.openings
+      // A memo map of its own: two nodes share no part.
+      const layers = new SwappedLayers(this.options.swaps?.(name) ?? [])
       const services = yield* Effect.onError(
-        Layer.buildWithScope(nodeLayer(this, name, seed), scope),
+        Layer.buildWithMemoMap(nodeLayer(this, name, seed), layers, scope),
         (cause) => Scope.close(scope, Exit.failCause(cause))
       )
+      invariant(layers.unused.length === 0, `no layer gives ${layers.unused.join(", ")}`)
       this.open.set(name, { scope, services })
     })
   }

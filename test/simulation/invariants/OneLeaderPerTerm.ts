@@ -16,6 +16,10 @@ export class OneLeaderPerTerm {
     else this.findings.violated("I1", `${known} and ${name} both lead term ${term}`)
   }
 
+  of(term: number): string | undefined {
+    return this.leaders.get(term)
+  }
+
   get count(): number {
     return this.leaders.size
   }

@@ -7,6 +7,7 @@
  * each position (term, index): positions are shared by all logs (I2), and each is looked at once.
  */
 import * as Result from "effect/Result"
+import * as Command from "../../../src/domain/encryption/Command.ts"
 import * as RaftEnvelope from "../../../src/domain/encryption/RaftEnvelope.ts"
 import type { LogIndex } from "../../../src/domain/Ids.ts"
 import * as EntryRecord from "../../../src/domain/log/EntryRecord.ts"
@@ -31,6 +32,8 @@ export class SealedAboveMarker {
   private readonly findings: Findings
   private readonly nonces: NoncesOnce
   private readonly cluster: PrefixEncryption.Cluster
+  /** Some log is given a marker, effective or not. */
+  onMarker: (position: { readonly term: number; readonly index: number }) => void = () => {}
   /** Entries that were found sealed. */
   sealedCount = 0
 
@@ -99,6 +102,7 @@ export class SealedAboveMarker {
       this.findings.expect(isAbove, "I8", () => `sealed ${where()}`)
       return PrefixEncryption.after(prefix, { index, payload: opened.success }, this.cluster)
     }
+    if (Command.isEnableRaftEnvelope(body)) this.onMarker({ term, index })
     this.findings.expect(!isAbove, "I7", () => `not sealed (${opened.failure.reason}) ${where()}`)
     const isPayload = Payload.decode(body)._tag === "Success"
     this.findings.expect(isPayload, "I8", () => `no payload in clear ${where()}`)
