@@ -29,6 +29,8 @@ export interface Report {
   readonly clientErrors: number
   /** The longest that any write took until it was acknowledged. */
   readonly pauseMillisMax: number
+  /** Since the demonstration began: which of its scenes that was. */
+  readonly pauseBeganAtMillis: number
   readonly wrongKekRefused: boolean
   readonly learnerCaughtUp: boolean
   /** Writes that were applied more than once. */
@@ -72,7 +74,8 @@ export const shortcomings = (report: Report): ReadonlyArray<string> => {
 
 /** The report as one line of JSON: what programs read; the rest is for people. */
 export const json = (report: Report): string => {
-  const { acknowledgedDuringCutover, elapsedMillis, unanswered, ...read } = report
+  const { acknowledgedDuringCutover, elapsedMillis, pauseBeganAtMillis, unanswered, ...read } =
+    report
   return JSON.stringify(read)
 }
 
@@ -92,7 +95,8 @@ export const text = (report: Report): string =>
     `  applied twice            ${report.twice}`,
     `  states of the nodes      ${report.statesEqual ? "equal" : "NOT equal"}`,
     `  barrier closed for       ${report.barrierClosedMillis.toFixed(1)} ms`,
-    `  longest write of all     ${report.pauseMillisMax.toFixed(0)} ms, with ${report.leaderChanges} changes of the leader`,
+    `  longest write of all     ${report.pauseMillisMax.toFixed(0)} ms, sent at ${(report.pauseBeganAtMillis / 1000).toFixed(2)} s`,
+    `  changes of the leader    ${report.leaderChanges}`,
     `  second cutover           ${report.wasAlreadyActiveOnRetry ? "already active, same index" : "NOT as expected"}`,
     `  wrong KEK                ${report.wrongKekRefused ? "refused" : "NOT refused"}`,
     `  wiped node               ${report.learnerCaughtUp ? "caught up by snapshot" : "NOT caught up"}`,

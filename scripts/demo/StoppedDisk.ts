@@ -89,12 +89,13 @@ export const readState = (directory: string) =>
   Effect.gen(function* () {
     const { reader } = yield* StateStore
     const state = Result.getOrThrow(ReplicatedState.load(reader, groupId))
-    return { appliedIndex: state?.applied.index ?? 0, digest: digestOf(reader) }
+    return { appliedIndex: state?.applied.index ?? 0, ...digestOf(reader) }
   }).pipe(Effect.provide(StoppedNode.stores({ directory })), Effect.scoped)
 
 const pageRows = 1_000
 
-function digestOf(reader: StateReader): string {
+function digestOf(reader: StateReader) {
+  let rowCount = 0
   const hash = createHash("sha256")
   const add = (bytes: Uint8Array) => hash.update(`${bytes.length}:`).update(bytes)
   for (const table of tablesInOrder) {
@@ -103,10 +104,11 @@ function digestOf(reader: StateReader): string {
     for (;;) {
       const rows = reader.range(table, { from, limit: pageRows })
       for (const { key, value } of rows) add(key) && add(value)
+      rowCount += rows.length
       const last = rows.at(-1)
       if (last === undefined) break
       from = behind(last.key)
     }
   }
-  return hash.digest("hex")
+  return { rowCount, digest: hash.digest("hex") }
 }

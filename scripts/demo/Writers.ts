@@ -31,7 +31,7 @@ export interface Interval {
 export const prefix = "client-"
 
 /** Between two writes of a client: what is shown is that nothing fails, not how much can be written. */
-const pauseMillis = 10
+const pauseMillis = 20
 
 export class Ledger {
   readonly acknowledged: Array<Acknowledged> = []
@@ -76,11 +76,13 @@ export class Ledger {
     return this.errors.get("WriteOutcomeUnknown") ?? 0
   }
 
-  /** The longest that one write took until it was acknowledged. */
-  get longestMillis(): number {
+  /** The write that took longest until it was acknowledged. */
+  get slowest(): Pick<Acknowledged, "sentAt" | "answeredAt"> {
+    const none = { sentAt: 0, answeredAt: 0 }
     return this.acknowledged.reduce(
-      (longest, { answeredAt, sentAt }) => Math.max(longest, answeredAt - sentAt),
-      0
+      (slowest: Pick<Acknowledged, "sentAt" | "answeredAt">, write) =>
+        write.answeredAt - write.sentAt > slowest.answeredAt - slowest.sentAt ? write : slowest,
+      none
     )
   }
 

@@ -33,7 +33,7 @@ describe("npm run demo -- --json", () => {
         ...{ phase: 2, nodes: 3, clientErrors: 0, refused: 0, lost: 0, wrong: 0, twice: 0 },
         ...{ controlFound: true, canaryInLog: false, canaryInState: false, misplacedEntries: 0 },
         ...{ wasAlreadyActiveOnRetry: true, wrongKekRefused: true, learnerCaughtUp: true },
-        statesEqual: true
+        ...{ statesEqual: true }
       })
       assert.isAbove(report.cutoverIndex, 0)
       assert.isAtLeast(report.acknowledged, 2_000)

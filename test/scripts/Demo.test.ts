@@ -10,7 +10,12 @@ const right: Report.Report = {
   ...{ acknowledged: 3_000, acknowledgedBeforeCutover: 1_500, acknowledgedAfterCutover: 1_400 },
   ...{ acknowledgedDuringCutover: 100, clientErrors: 0, refused: 0, unanswered: 0 },
   ...{ lost: 0, wrong: 0, twice: 0, misplacedEntries: 0, statesEqual: true },
-  ...{ barrierClosedMillis: 9, pauseMillisMax: 900, elapsedMillis: 40_000 },
+  ...{
+    barrierClosedMillis: 9,
+    pauseMillisMax: 900,
+    pauseBeganAtMillis: 9_000,
+    elapsedMillis: 40_000
+  },
   ...{ controlFound: true, canaryInLog: false, canaryInState: false },
   ...{ wasAlreadyActiveOnRetry: true, wrongKekRefused: true, learnerCaughtUp: true }
 }
