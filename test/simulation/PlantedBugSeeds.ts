@@ -25,5 +25,12 @@ export const seeds: Readonly<Record<string, CaughtBy>> = {
   readsMarkerAsSealed: { seed: 1, nodes: 3, invariant: "halt" },
   unwrapsWholeEntry: { seed: 1, nodes: 3, invariant: "halt" },
   skipsFailedEntry: { seed: 2, nodes: 3, invariant: "I6" },
-  barrierGatesMarker: { seed: 1, nodes: 3, invariant: "I11" }
+  barrierGatesMarker: { seed: 1, nodes: 3, invariant: "I11" },
+  secondMarkerAdmitted: { seed: 1, nodes: 3, invariant: "I7" },
+  nonceCounterReset: { seed: 2, nodes: 3, invariant: "I9" },
+  barrierLetsUsersIn: { seed: 2, nodes: 3, invariant: "I12" },
+  epochNotDurable: { seed: 7, nodes: 3, invariant: "I9" },
+  readsBeforeApplied: { seed: 5, nodes: 3, invariant: "I10" },
+  swallowsWriteErrors: { seed: 19, nodes: 3, invariant: "I4" },
+  readsWithoutQuorum: { seed: 3, nodes: 3, invariant: "I10" }
 }

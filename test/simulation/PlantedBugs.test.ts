@@ -22,7 +22,7 @@ describe("a planted bug is caught", () => {
     60_000
   )
 
-  it("at least fifteen of them", () => {
-    expect(Object.keys(seeds).length).toBeGreaterThanOrEqual(15)
+  it("at least twenty-five of them", () => {
+    expect(Object.keys(seeds).length).toBeGreaterThanOrEqual(25)
   })
 })
