@@ -52,9 +52,7 @@ describe("rotateDek", () => {
         expect(entry?.kind).toBe("normal")
         const ofPurpose = keys.filter((each) => each.purpose === purpose)
         expect(ofPurpose).toHaveLength(2)
-        expect(ofPurpose).toContainEqual({
-          id: done.keyId,
-          purpose,
+        expect(ofPurpose.find(({ id }) => id === done.keyId)).toMatchObject({
           isActive: true,
           createdIndex: done.index
         })
