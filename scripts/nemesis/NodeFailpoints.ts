@@ -57,11 +57,10 @@ export function install(directory: string, nodeName: string): void {
 function wrapGate(program: Program): void {
   const of = (gate: CapabilityGate["Service"]): CapabilityGate["Service"] => ({
     ...gate,
-    check: (...asked) =>
-      Effect.suspend(() => {
-        if (program.isLeading()) program.reach("gate")
-        return gate.check(...asked)
-      })
+    check: Effect.suspend(() => {
+      if (program.isLeading()) program.reach("gate")
+      return gate.check
+    })
   })
   Object.assign(CapabilityGate, { of })
 }

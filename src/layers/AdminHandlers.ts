@@ -5,8 +5,8 @@
  * Proof: `test/layers/RpcSocket.test.ts`.
  */
 import * as Effect from "effect/Effect"
-import { AdminApi } from "../domain/api/AdminApi.ts"
-import { Cutover } from "../services/Cutover.ts"
+import { AdminApi, type CutoverRehearsal as Answer } from "../domain/api/AdminApi.ts"
+import { Cutover, type CutoverRehearsal } from "../services/Cutover.ts"
 import { EncryptionAdmin } from "../services/EncryptionAdmin.ts"
 import { EncryptionSurvey } from "../services/EncryptionSurvey.ts"
 import { NodeStatus } from "../services/NodeStatus.ts"
@@ -26,7 +26,18 @@ export const layer = AdminApi.toLayer(
       EncryptionSurvey: () => survey.read,
       EnableStorageEnvelope: (_, request) => serve(request, admin.enableStorageEnvelope),
       RotateDek: (asked, request) => serve(request, admin.rotateDek(asked)),
-      EnableRaftEnvelope: (_, request) => serve(request, cutover.enableRaftEnvelope)
+      EnableRaftEnvelope: (_, request) => serve(request, cutover.enableRaftEnvelope),
+      CutoverDryRun: (_, request) => serve(request, Effect.map(cutover.dryRun, rehearsalOf))
     })
   })
 )
+
+/** On the wire what is not known is absent. */
+const rehearsalOf = ({ cutoverIndex, nodes }: CutoverRehearsal): typeof Answer.Type => ({
+  ...(cutoverIndex === undefined ? {} : { cutoverIndex }),
+  nodes: nodes.map(({ nodeName, reason, softwareVersion }) => ({
+    nodeName,
+    ...(softwareVersion === undefined ? {} : { softwareVersion }),
+    ...(reason === undefined ? {} : { reason })
+  }))
+})

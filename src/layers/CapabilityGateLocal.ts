@@ -5,11 +5,12 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { CapabilityReason } from "../domain/capability/Reason.ts"
-import { CapabilityCheckFailed } from "../domain/encryption/Errors.ts"
+import { version as softwareVersion } from "../domain/Version.ts"
 import { Applier } from "../services/Applier.ts"
-import { CapabilityGate } from "../services/CapabilityGate.ts"
+import { CapabilityGate, type Surveyed } from "../services/CapabilityGate.ts"
 import { Keystore } from "../services/Keystore.ts"
 import { Opening } from "../services/Opening.ts"
+import * as CapabilityRefusal from "./CapabilityRefusal.ts"
 
 const make = Effect.gen(function* () {
   const applier = yield* Applier
@@ -17,20 +18,16 @@ const make = Effect.gen(function* () {
   const { nodeName } = yield* Opening
 
   const reasonOf = (): CapabilityReason | undefined => {
-    if (!keystore.hasKek) return { _tag: "EncryptionOff" }
+    if (keystore.encryption === "off") return { _tag: "EncryptionOff" }
+    if (keystore.encryption === "withoutKek") return { _tag: "KekMissing" }
     const { raft, storage } = applier.sidecar.active
     const keyIds = [raft, storage].filter((id) => id !== 0 && keystore.get(id) === undefined)
     return keyIds.length > 0 ? { _tag: "KeyNotHeld", keyIds } : undefined
   }
-  return CapabilityGate.of({
-    check: () =>
-      Effect.suspend(() => {
-        const reason = reasonOf()
-        return reason === undefined
-          ? Effect.void
-          : Effect.fail(new CapabilityCheckFailed({ nodes: [{ nodeName, reason }] }))
-      })
-  })
+  const survey = Effect.sync(
+    (): ReadonlyArray<Surveyed> => [{ nodeName, softwareVersion, reason: reasonOf() }]
+  )
+  return CapabilityGate.of({ survey, check: Effect.flatMap(survey, CapabilityRefusal.unlessAble) })
 })
 
 export const layer = Layer.effect(CapabilityGate, make)

@@ -13,18 +13,18 @@ import type { Challenge } from "../domain/capability/Challenge.ts"
 import * as Challenges from "../domain/capability/Challenge.ts"
 import type { UnreachableDetail } from "../domain/capability/Reason.ts"
 import * as Verdict from "../domain/capability/Verdict.ts"
-import { CapabilityCheckFailed } from "../domain/encryption/Errors.ts"
 import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
 import type { Member } from "../domain/members/Member.ts"
 import { Applier } from "../services/Applier.ts"
 import { Capability } from "../services/Capability.ts"
-import { CapabilityGate } from "../services/CapabilityGate.ts"
+import { CapabilityGate, type Surveyed } from "../services/CapabilityGate.ts"
 import { Csprng } from "../services/Csprng.ts"
 import { Keystore } from "../services/Keystore.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import type { RaftEngine } from "../services/RaftEngine.ts"
 import * as CapabilityDial from "./CapabilityDial.ts"
+import * as CapabilityRefusal from "./CapabilityRefusal.ts"
 import * as LatestConfiguration from "./LatestConfiguration.ts"
 
 /** Members asked at a time. */
@@ -50,31 +50,41 @@ const make = Effect.gen(function* () {
     // A node without a KEK answers so itself.
     Effect.catch(() => Effect.succeed<Challenge["keys"]>([]))
   )
-  return CapabilityGate.of({
-    check: Effect.fnUntraced(function* (candidates) {
-      yield* latestApplied
-      const { active, keys } = applier.sidecar
-      const isActive = (id: number) => id === active.storage || id === active.raft
-      const challenge: Challenge = {
-        requestId: csprng.bytes(8).readBigUInt64BE(),
-        nonce: csprng.bytes(Challenges.nonceBytes),
-        clusterId,
-        keys:
-          candidates ?? (keys.length === 0 ? yield* drawn : keys.filter(({ id }) => isActive(id)))
-      }
-      const reports = yield* Effect.forEach(
-        applier.members.byId.values(),
-        (member) =>
-          Effect.matchEffect(ask(member, challenge), {
-            onFailure: (detail) => Effect.succeed(Verdict.unreachable(member, detail)),
-            onSuccess: (answer) => judge(member, challenge, answer)
-          }),
-        { concurrency: askedMax }
-      )
-      const nodes = Verdict.refused(reports)
-      if (nodes.length > 0) return yield* new CapabilityCheckFailed({ nodes })
-    })
+  const asked = Effect.gen(function* () {
+    const { active, keys } = applier.sidecar
+    const isActive = (id: number) => id === active.storage || id === active.raft
+    return keys.length === 0 ? yield* drawn : keys.filter(({ id }) => isActive(id))
   })
+  const challenge = Effect.map(
+    asked,
+    (keys): Challenge => ({
+      requestId: csprng.bytes(8).readBigUInt64BE(),
+      nonce: csprng.bytes(Challenges.nonceBytes),
+      ...{ clusterId, keys }
+    })
+  )
+  const survey = Effect.gen(function* () {
+    const question = yield* challenge
+    yield* latestApplied
+    const members = applier.members.byId.values()
+    const reports = yield* Effect.forEach(
+      members,
+      (member) =>
+        Effect.matchEffect(ask(member, question), {
+          onFailure: (detail) => Effect.succeed(Verdict.unreachable(member, detail)),
+          onSuccess: (answer) => judge(member, question, answer)
+        }),
+      { concurrency: askedMax }
+    )
+    return reports.map(surveyed)
+  })
+  return CapabilityGate.of({ survey, check: Effect.flatMap(survey, CapabilityRefusal.unlessAble) })
+})
+
+const surveyed = ({ answer, nodeName, reason }: Verdict.Report): Surveyed => ({
+  nodeName,
+  softwareVersion: answer?.softwareVersion,
+  reason
 })
 
 /** This node answers for itself; any other one at its address, in time. */

@@ -25,7 +25,7 @@ const make = Effect.gen(function* () {
         return {
           ...{ requestId, nodeName, incarnation, epoch, proofs },
           member: { clusterId, id },
-          encryption: keystore.hasKek ? "ready" : "off",
+          encryption: keystore.encryption,
           epochTakenBy: takenBy,
           softwareVersion: version,
           formats: Formats.own

@@ -11,7 +11,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { SurveyedNode } from "../domain/api/AdminApi.ts"
-import { EncryptionDisableUnsupported } from "../domain/encryption/Errors.ts"
+import { sentenceOf } from "../domain/capability/Reason.ts"
+import * as Verdict from "../domain/capability/Verdict.ts"
+import { CapabilityCheckFailed, EncryptionDisableUnsupported } from "../domain/encryption/Errors.ts"
 import { KeyId } from "../domain/Ids.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
@@ -57,11 +59,46 @@ const enableStorageEnvelope = Command.make(
   }, Effect.scoped)
 ).pipe(Command.withDescription("Phase 0 to 1: seal values in the state store"))
 
+/** Tells what every node answered; fails like the cutover would. */
+const rehearse = Effect.fnUntraced(function* (client: RpcClientSocket.Client) {
+  const { cutoverIndex, nodes } = yield* client.cutoverDryRun
+  const refused = Verdict.refused(nodes.map(({ nodeName, reason }) => ({ nodeName, reason })))
+  const rows = nodes.map(({ nodeName, reason, softwareVersion }) => [
+    nodeName,
+    softwareVersion ?? "-",
+    reason === undefined ? "ok" : sentenceOf(reason)
+  ])
+  yield* CommandOutput.answer({
+    json: {
+      accepted: refused.length === 0,
+      wasAlreadyActive: cutoverIndex !== undefined,
+      cutoverIndex: cutoverIndex ?? 0,
+      nodes: nodes.map(({ reason, ...node }) => ({
+        ...node,
+        answer: reason?._tag ?? "ok",
+        ...(reason === undefined ? {} : { reason, advice: sentenceOf(reason) })
+      }))
+    },
+    text:
+      cutoverIndex !== undefined
+        ? `raft envelope is enabled already; entries above index ${cutoverIndex} are sealed`
+        : CommandOutput.columns([["NODE", "VERSION", "ANSWER"], ...rows])
+  })
+  if (refused.length > 0) return yield* new CapabilityCheckFailed({ nodes: refused })
+})
+
 const enableRaftEnvelope = Command.make(
   "enable-raft-envelope",
-  { endpoint },
+  {
+    endpoint,
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("Ask every node whether it can take part, and propose nothing"),
+      Flag.withDefault(false)
+    )
+  },
   Effect.fnUntraced(function* (given) {
     const client = yield* RpcClientSocket.connect(given.endpoint)
+    if (given.dryRun) return yield* rehearse(client)
     const done = yield* RpcIdempotent.ask(client.enableRaftEnvelope)
     yield* CommandOutput.answer({
       json: done,

@@ -28,7 +28,17 @@ const make = Effect.gen(function* () {
     ...cutover,
     enableRaftEnvelope: orAtLeader(cutover.enableRaftEnvelope, (leader) =>
       leader.EnableRaftEnvelope()
-    ).pipe(Effect.catchTag("LeaderLost", () => Effect.fail(new CutoverOutcomeUnknown({}))))
+    ).pipe(Effect.catchTag("LeaderLost", () => Effect.fail(new CutoverOutcomeUnknown({})))),
+    dryRun: orAtLeader(cutover.dryRun, (leader) =>
+      Effect.map(leader.CutoverDryRun(), ({ cutoverIndex, nodes }) => ({
+        cutoverIndex,
+        nodes: nodes.map(({ nodeName, reason, softwareVersion }) => ({
+          nodeName,
+          softwareVersion,
+          reason
+        }))
+      }))
+    )
   })
 })
 

@@ -149,6 +149,7 @@ const make = Effect.gen(function* () {
   })
   return Cutover.of({
     enableRaftEnvelope,
+    dryRun: yield* makeDryRun(facts),
     state: () => run.state,
     timings: () => report.timings
   })
@@ -168,18 +169,35 @@ interface Asked extends Preflight.Ready {
 const millisOf = <A, E, R>(wait: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.timed(wait), ([passed]) => Duration.toMillis(passed))
 
-/** What takes time before the barrier: gate and registration. */
-const makeAble = Effect.gen(function* () {
+const makeRegistered = Effect.gen(function* () {
   const engine = yield* RaftEngine
-  const gate = yield* CapabilityGate
   const { registrationTimeoutMillis } = yield* NodeConfig
-  const registered = Effect.timeoutOrElse(engine.sealingReady, {
+  return Effect.timeoutOrElse(engine.sealingReady, {
     duration: registrationTimeoutMillis,
     orElse: () => Effect.fail(new LeaderNotReady({ awaits: "registration" }))
   })
+})
+
+const makeDryRun = Effect.fnUntraced(function* (facts: () => Preflight.Facts) {
+  const gate = yield* CapabilityGate
+  const registered = yield* makeRegistered
+  return Effect.gen(function* () {
+    const before = yield* accepted(Preflight.decide(facts()))
+    if (before._tag === "AlreadyActive") return { cutoverIndex: before.cutoverIndex, nodes: [] }
+    const nodes = yield* gate.survey
+    yield* registered
+    const after = yield* accepted(Preflight.decideAgain(before, facts()))
+    return { cutoverIndex: after._tag === "Ready" ? undefined : after.cutoverIndex, nodes }
+  })
+})
+
+/** What takes time before the barrier: gate and registration. */
+const makeAble = Effect.gen(function* () {
+  const gate = yield* CapabilityGate
+  const registered = yield* makeRegistered
   return Effect.gen(function* () {
     return {
-      gate: yield* millisOf(gate.check()),
+      gate: yield* millisOf(gate.check),
       registration: yield* millisOf(registered)
     }
   })

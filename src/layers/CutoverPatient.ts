@@ -14,7 +14,8 @@ const make = Effect.gen(function* () {
   const { duringElection } = yield* Patience.make
   return Cutover.of({
     ...cutover,
-    enableRaftEnvelope: duringElection(cutover.enableRaftEnvelope)
+    enableRaftEnvelope: duringElection(cutover.enableRaftEnvelope),
+    dryRun: duringElection(cutover.dryRun)
   })
 })
 

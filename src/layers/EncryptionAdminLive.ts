@@ -56,7 +56,7 @@ const make = Effect.gen(function* () {
     const term = yield* leading
     const before = applier.sidecar.storageEnvelopeIndex
     if (before !== 0) return { index: before, wasAlreadyActive: true }
-    yield* gate.check()
+    yield* gate.check
     if (applier.sidecar.keys.length === 0) yield* bootstrap(term, turn)
     const outcome = yield* propose(term, turn)
     const index = applier.sidecar.storageEnvelopeIndex

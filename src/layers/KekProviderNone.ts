@@ -5,5 +5,6 @@ import { KekProvider } from "../services/KekProvider.ts"
 
 export const layer: Layer.Layer<KekProvider> = Layer.succeed(KekProvider, {
   source: "--kek-file",
+  isOff: true,
   load: Effect.succeed(undefined)
 })

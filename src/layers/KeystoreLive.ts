@@ -36,6 +36,7 @@ const make = Effect.gen(function* () {
 
   return Keystore.of({
     hasKek: kek !== undefined,
+    encryption: kek !== undefined ? "ready" : provider.isOff === true ? "off" : "withoutKek",
     get: (keyId) => keys.get(keyId),
     unwrap: (rows) =>
       Effect.suspend((): Effect.Effect<void, KekMismatch | KekUnavailable> => {

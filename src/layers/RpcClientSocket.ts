@@ -90,6 +90,7 @@ const clientOf = ({ ask, endpoint }: Way) => {
     encryptionSurvey: ask("always", (rpc) => rpc.EncryptionSurvey()),
     // Idempotent, but a repeat would say that it was active before.
     enableStorageEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableStorageEnvelope()),
+    cutoverDryRun: ask("always", (rpc) => rpc.CutoverDryRun()),
     enableRaftEnvelope: ask("ifNotProposed", (rpc) => rpc.EnableRaftEnvelope()),
     rotateDek: (request: RotateRequest) => ask("ifNotProposed", (rpc) => rpc.RotateDek(request)),
     ...membersOf(ask)

@@ -14,6 +14,8 @@ export class KekProvider extends Context.Service<
   {
     /** Where it comes from, for messages: `"file /etc/sealog/kek"`. Names no key. */
     readonly source: string
+    /** Nobody has said where a KEK comes from: encryption is off on this node. */
+    readonly isOff?: boolean
     /** Read once, at start-up. `undefined` if this node has none: it then serves plaintext only. */
     readonly load: Effect.Effect<KeyEncryptionKey | undefined, KekUnavailable>
   }

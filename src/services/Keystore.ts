@@ -6,7 +6,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { KeyProof } from "../domain/capability/CapabilityAnswer.ts"
+import type { CapabilityAnswer, KeyProof } from "../domain/capability/CapabilityAnswer.ts"
 import type { AskedKey } from "../domain/capability/Challenge.ts"
 import type { Subject } from "../domain/capability/Proof.ts"
 import type { DataKey, KeyPurpose } from "../domain/encryption/DataKey.ts"
@@ -24,6 +24,8 @@ export class Keystore extends Context.Service<
   Keystore,
   {
     readonly hasKek: boolean
+    /** `off`: the node has no source of a KEK; `withoutKek`: it has one, which gave none. */
+    readonly encryption: CapabilityAnswer["encryption"]
     readonly get: (keyId: KeyId) => DataKey | undefined
     /**
      * Unwraps these keys under the KEK and keeps them. Fails with the ids of all that do not unwrap,

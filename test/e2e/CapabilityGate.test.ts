@@ -56,6 +56,8 @@ describe("the capability gate of a cluster", () => {
         )
       )
       third.kill("SIGSTOP")
+      const early = yield* sealog("encryption", "enable-raft-envelope", "--dry-run")
+      Process.assertRefused(early, /enable-storage-envelope/)
       const stopped = yield* sealog("encryption", "enable-storage-envelope")
       Process.assertRefused(stopped, /\(n3: it did not answer in time; [^;]*\);/)
       third.kill("SIGCONT")
@@ -64,11 +66,38 @@ describe("the capability gate of a cluster", () => {
           code === 0 ? true : undefined
         )
       )
+      third.kill("SIGSTOP")
+      const rehearsed = yield* sealog("encryption", "enable-raft-envelope", "--dry-run", "--json")
+      assert.strictEqual(rehearsed.code, 1, "it would not be accepted")
+      assert.match(rehearsed.stderr, /n3: it did not answer in time;/)
+      const { nodes } = JSON.parse(rehearsed.stdout)
+      const answers = nodes.map(({ answer }: { answer: string }) => answer)
+      assert.deepStrictEqual(answers, ["ok", "ok", "Unreachable"])
+      third.kill("SIGCONT")
+
+      const able = yield* answered(
+        Effect.map(
+          Process.sealog(
+            "encryption",
+            "enable-raft-envelope",
+            "--dry-run",
+            "--endpoint",
+            two.listen
+          ),
+          (said) => (said.code === 0 ? said : undefined)
+        )
+      )
+      assert.match(able.stdout, /^n1 +\S+ +ok\nn2 +\S+ +ok\nn3 +\S+ +ok$/m)
+      const untouched = Process.json(yield* sealog("encryption", "status", "--json"))
+      assert.deepInclude(untouched as object, { phase: 1, cutoverIndex: 0 })
       yield* answered(
         Effect.map(sealog("encryption", "enable-raft-envelope"), ({ code }) =>
           code === 0 ? true : undefined
         )
       )
+      const done = yield* sealog("encryption", "enable-raft-envelope", "--dry-run")
+      assert.strictEqual(done.code, 0)
+      assert.match(done.stdout, /is enabled already/)
     })
   )
 })

@@ -75,7 +75,7 @@ const checked = (
     csprng(1),
     Layer.provideMerge(capability(forged), Layer.provide(KeystoreLive.layer, [csprng(2), kek()]))
   )
-  return Effect.flatMap(CapabilityGate, (gate) => gate.check()).pipe(
+  return Effect.flatMap(CapabilityGate, (gate) => gate.check).pipe(
     Effect.provide(Layer.provide(CapabilityGatePeers.layer, services)),
     Effect.exit
   )

@@ -5,6 +5,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as Command from "../../src/domain/encryption/Command.ts"
 import type { KeyId } from "../../src/domain/Ids.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import { Cutover } from "../../src/services/Cutover.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { memoryNode } from "../support/MemoryNode.ts"
@@ -113,6 +114,26 @@ describe("the phases (SPEC §2, §12)", () => {
         expect(second).toMatchObject({ phase: 2, isWrapFlagSet: true, localEpoch: 2, writerId: 1 })
       })
     }
+  )
+
+  it.effect("a dry run asks as a cutover would, and leaves nothing in the log", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const { dryRun } = yield* Cutover
+      expect(yield* Effect.flip(dryRun)).toMatchObject({ _tag: "EncryptionNotBootstrapped" })
+      yield* enableStorage
+      yield* Effect.flatMap(RaftEngine, (engine) => engine.sealingReady)
+      const before = yield* entriesOf
+      expect(yield* dryRun).toMatchObject({
+        cutoverIndex: undefined,
+        nodes: [{ nodeName: "n1", reason: undefined }]
+      })
+      expect(yield* entriesOf).toEqual(before)
+      expect(yield* status).toMatchObject({ phase: 1, isBarrierClosed: false })
+      expect((yield* status).barrierClosedMillis).toBeUndefined()
+      const { cutoverIndex } = yield* cutOver
+      expect(yield* dryRun).toEqual({ cutoverIndex, nodes: [] })
+    }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
 
   it.effect("a marker for another key is stale: nothing is sealed and the barrier opens", () =>

@@ -74,7 +74,7 @@ const makeHeld = () => {
       Layer.mergeAll(
         engine.layer,
         Layer.mock(Applier, applier),
-        Layer.succeed(CapabilityGate, { check: () => Effect.void }),
+        Layer.mock(CapabilityGate, { check: Effect.void }),
         Layer.provideMerge(
           Layer.mergeAll(space, AdministrationTurnLive.layer),
           NodeConfigLive.layer()

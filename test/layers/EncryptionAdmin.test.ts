@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Command from "../../src/domain/encryption/Command.ts"
 import * as Payload from "../../src/domain/log/Payload.ts"
@@ -7,6 +8,7 @@ import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
 import * as KekProviderNone from "../../src/layers/KekProviderNone.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Applier } from "../../src/services/Applier.ts"
+import { KekProvider } from "../../src/services/KekProvider.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
@@ -108,6 +110,23 @@ describe("enableStorageEnvelope (SPEC §4)", () => {
       expect(yield* status).toMatchObject({ phase: 0, hasKek: false, keys: [] })
       yield* put("a", "plain still works")
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk(), kek: KekProviderNone.layer })))
+  )
+
+  it.effect("with a source that gives no KEK says that, not that encryption is off", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const { nodes } = yield* Effect.flatMap(Effect.flip(enableStorage), (error) =>
+        error._tag === "CapabilityCheckFailed" ? Effect.succeed(error) : Effect.fail(error)
+      )
+      expect(nodes).toEqual([{ nodeName: "n1", reason: { _tag: "KekMissing" } }])
+    }).pipe(
+      Effect.provide(
+        memoryNode({
+          disk: new MemoryDisk(),
+          kek: Layer.succeed(KekProvider, { source: "a KMS", load: Effect.succeed(undefined) })
+        })
+      )
+    )
   )
 
   it.effect("that cannot be written changes nothing and is NodeStopped", () => {

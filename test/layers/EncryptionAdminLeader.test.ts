@@ -44,11 +44,10 @@ class FakeNode {
           intake: () => this.intake
         } as Partial<RaftEngine["Service"]> as RaftEngine["Service"]),
         Layer.mock(CapabilityGate, {
-          check: () =>
-            Effect.sync(() => {
-              this.gateCount += 1
-              this.intake = this.intakeAfterGate ?? this.intake
-            })
+          check: Effect.sync(() => {
+            this.gateCount += 1
+            this.intake = this.intakeAfterGate ?? this.intake
+          })
         }),
         Layer.mock(Cutover, { state: () => CutoverMachine.idle, timings: () => undefined }),
         Layer.mock(Coordinator, {

@@ -5,7 +5,7 @@ import * as Public from "../../src/index.ts"
 
 /** What the methods and effects of a service fail with. */
 type FailureOf<Shape> = {
-  [Member in keyof Shape]: Shape[Member] extends Effect.Effect<unknown, infer Failure>
+  [Member in keyof Shape]-?: Shape[Member] extends Effect.Effect<unknown, infer Failure>
     ? Failure
     : Shape[Member] extends (...given: never) => Effect.Effect<unknown, infer Failure>
       ? Failure

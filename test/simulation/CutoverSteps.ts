@@ -58,12 +58,11 @@ export class CutoverSteps {
       // In production it asks the members; here it takes as long.
       swap(CapabilityGate, (gate) => ({
         ...gate,
-        check: (...asked) =>
-          Effect.suspend(() => {
-            enter("gate")
-            const millis = this.sim.numbers.below(20)
-            return Effect.andThen(Effect.sleep(millis), gate.check(...asked))
-          })
+        check: Effect.suspend(() => {
+          enter("gate")
+          const millis = this.sim.numbers.below(20)
+          return Effect.andThen(Effect.sleep(millis), gate.check)
+        })
       })),
       swap(RaftEngine, (engine) => ({
         ...engine,

@@ -156,6 +156,7 @@ export const driverParts = (
   },
   keystore: {
     hasKek: true,
+    encryption: "ready",
     get: keys,
     unwrap: () => Effect.void,
     prove: () => Effect.succeed([]),

@@ -50,6 +50,7 @@ export interface Script {
   readonly cutover?: Effect.Effect<CutoverDone, CutoverFailure>
   /** What a rotation does; a bug in a handler, if not given. */
   readonly rotateDek?: EncryptionAdmin["Service"]["rotateDek"]
+  readonly dryRun?: Cutover["Service"]["dryRun"]
   /** The other members, and where they serve clients. */
   readonly peers?: () => ReadonlyArray<{ readonly peer: number; readonly endpoint: string }>
 }
@@ -104,6 +105,7 @@ const administration = (script: Script, memberId: number) =>
     }),
     Layer.succeed(Cutover, {
       enableRaftEnvelope: script.cutover ?? Effect.die("a bug in a handler"),
+      dryRun: script.dryRun ?? Effect.die("a bug in a handler"),
       state: () => {
         throw new Error("not asked for by the handlers")
       },

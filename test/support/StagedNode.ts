@@ -70,8 +70,9 @@ export const stagedNode = ({ disk, holds, seed = 1, settings }: StagedNodeOption
   )
   const gate = Layer.effect(
     CapabilityGate,
-    Effect.map(CapabilityGate, ({ check }) => ({
-      check: (keys) => Effect.andThen(holds.capability.pass, check(keys))
+    Effect.map(CapabilityGate, (gate) => ({
+      ...gate,
+      check: Effect.andThen(holds.capability.pass, gate.check)
     }))
   )
   // The cutover that the node has already is another one, and nobody asks it.

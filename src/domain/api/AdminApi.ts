@@ -3,6 +3,7 @@
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
+import { CapabilityReason } from "../capability/Reason.ts"
 import * as Encryption from "../encryption/Errors.ts"
 import { RenouncedReason } from "../engine/Candidacy.ts"
 import * as Engine from "../engine/Errors.ts"
@@ -117,6 +118,30 @@ export const SurveyedNode = Schema.Struct({
 })
 export type SurveyedNode = typeof SurveyedNode.Type
 
+/** What a cutover would have met: every member, and why it could not take part, if so. */
+export const CutoverRehearsal = Schema.Struct({
+  /** Of a cutover that has happened already. */
+  cutoverIndex: Schema.optionalKey(Ids.LogIndex),
+  nodes: Schema.Array(
+    Schema.Struct({
+      nodeName: Ids.NodeName,
+      softwareVersion: Schema.optionalKey(Schema.String),
+      reason: Schema.optionalKey(CapabilityReason)
+    })
+  )
+})
+
+const CutoverFailure = Schema.Union([
+  ...rejections,
+  MembershipChangeInProgress,
+  Encryption.CapabilityCheckFailed,
+  Encryption.EncryptionNotBootstrapped,
+  Encryption.StorageEnvelopeNotEnabled,
+  Encryption.DrainTimedOut,
+  Encryption.RaftDekChanged,
+  Encryption.CutoverOutcomeUnknown
+])
+
 export class AdminApi extends RpcGroup.make(
   Rpc.make("AdminStatus", { success: NodeStatus }),
   /** Of the node that is asked. */
@@ -159,15 +184,8 @@ export class AdminApi extends RpcGroup.make(
       wasAlreadyActive: Schema.Boolean,
       barrierClosedMillis: Schema.Finite
     }),
-    error: Schema.Union([
-      ...rejections,
-      MembershipChangeInProgress,
-      Encryption.CapabilityCheckFailed,
-      Encryption.EncryptionNotBootstrapped,
-      Encryption.StorageEnvelopeNotEnabled,
-      Encryption.DrainTimedOut,
-      Encryption.RaftDekChanged,
-      Encryption.CutoverOutcomeUnknown
-    ])
-  })
+    error: CutoverFailure
+  }),
+  /** Proposes nothing. */
+  Rpc.make("CutoverDryRun", { success: CutoverRehearsal, error: CutoverFailure })
 ) {}

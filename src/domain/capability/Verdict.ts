@@ -51,7 +51,7 @@ export const judge = (asked: Asked, answer: CapabilityAnswer, facts: Facts): Rep
 })
 
 /** Those that cannot take part. */
-export const refused = (reports: ReadonlyArray<Report>) =>
+export const refused = (reports: ReadonlyArray<Pick<Report, "nodeName" | "reason">>) =>
   reports.flatMap(({ nodeName, reason }) => (reason === undefined ? [] : [{ nodeName, reason }]))
 
 function identityReason(asked: Asked, answer: CapabilityAnswer): CapabilityReason | undefined {
