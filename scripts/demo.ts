@@ -72,6 +72,7 @@ const openStage = Effect.gen(function* () {
 const play = Effect.fnUntraced(function* (stage: Scenes.Stage) {
   const { cluster, ledger } = stage
   const control = yield* Scenes.enterPhaseOne(stage)
+  const isRehearsed = yield* Scenes.rehearse(stage)
   const cutover = yield* Scenes.cutOver(stage)
   const { again, canary, restart } = yield* Scenes.survive(stage, cutover.leader)
   const keys = yield* Scenes.raftKeyOf(stage)
@@ -90,7 +91,7 @@ const play = Effect.fnUntraced(function* (stage: Scenes.Stage) {
   yield* ledger.until(() => ledger.acknowledged.length >= Report.acknowledgedMin)
   ledger.isOver = true
   const isWrongKekRefused = wrongKek.isRefused
-  const shown = { isWrongKekRefused, hasCaughtUp }
+  const shown = { isRehearsed, isWrongKekRefused, hasCaughtUp }
   return { again, cutover, disks, markedWrites: 2, ...shown }
 })
 
@@ -137,6 +138,7 @@ const demonstration = Effect.gen(function* () {
     clientErrors: ledger.clientErrors,
     pauseMillisMax: slowest.answeredAt - slowest.sentAt,
     pauseBeganAtMillis: slowest.sentAt - startedAt,
+    dryRunAccepted: played.isRehearsed,
     wrongKekRefused: played.isWrongKekRefused,
     learnerCaughtUp: played.hasCaughtUp,
     twice: verdict.twice,

@@ -31,6 +31,8 @@ export interface Report {
   readonly pauseMillisMax: number
   /** Since the demonstration began: which of its scenes that was. */
   readonly pauseBeganAtMillis: number
+  /** By every node, and nothing was done. */
+  readonly dryRunAccepted: boolean
   readonly wrongKekRefused: boolean
   readonly learnerCaughtUp: boolean
   /** Writes that were applied more than once. */
@@ -61,6 +63,7 @@ export const shortcomings = (report: Report): ReadonlyArray<string> => {
     [report.misplacedEntries === 0, `${report.misplacedEntries} entries are on the wrong side`],
     [report.wasAlreadyActiveOnRetry, "the second cutover did not say that it was already active"],
     [report.leaderChanges > 0, "no leader has changed, although one was killed"],
+    [report.dryRunAccepted, "the dry run of the cutover was not as it must be"],
     [report.wrongKekRefused, "a node has started with the wrong KEK"],
     [report.learnerCaughtUp, "the wiped node did not catch up by a snapshot"],
     [report.statesEqual, "the states of the nodes differ"],

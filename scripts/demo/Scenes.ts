@@ -13,6 +13,7 @@ import * as Endpoint from "../../src/domain/api/Endpoint.ts"
 import { NodeName } from "../../src/domain/Ids.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import * as Cluster from "../cluster/Cluster.ts"
+import * as NodeProcess from "./NodeProcess.ts"
 import type * as Writers from "./Writers.ts"
 
 /** The demonstration did not show what it is to show. */
@@ -88,6 +89,27 @@ export const enterPhaseOne = Effect.fnUntraced(function* (stage: Stage) {
   yield* say(`phase 1: storage envelope enabled at index ${index}; the writes go on`)
   yield* ledger.more(writesPerPart)
   return control
+})
+
+/** As an operator would, on the command line: may it be done? Nothing is, whatever the answer. */
+export const rehearse = Effect.fnUntraced(function* (stage: Stage) {
+  const { cluster, operator, say } = stage
+  const asked = Endpoint.format(cluster.endpointOf(otherThan(stage, yield* cluster.leader)[0]!))
+  const { stdout } = yield* NodeProcess.run(
+    ...["encryption", "enable-raft-envelope", "--dry-run", "--json", "--endpoint", asked]
+  ).pipe(
+    Effect.tap(({ code, stderr }) => (code === 0 ? Effect.void : say(`refused: ${stderr.trim()}`))),
+    Effect.repeat({ until: ({ code }) => code === 0, times: commandsMax })
+  )
+  const { accepted, nodes } = JSON.parse(stdout) as {
+    readonly accepted: boolean
+    readonly nodes: ReadonlyArray<{ readonly nodeName: string; readonly answer: string }>
+  }
+  const { phase } = yield* operator.encryptionStatus
+  const answers = nodes.map(({ answer, nodeName }) => `${nodeName} ${answer}`).join(", ")
+  yield* say(`dry run of the cutover: ${answers}; still phase ${phase}`)
+  const isByAll = cluster.nodes.size === nodes.filter(({ answer }) => answer === "ok").length
+  return accepted && isByAll && phase === 1
 })
 
 /** Cuts over, asked of a follower, and kills the leader as soon as it is answered. */

@@ -33,7 +33,7 @@ describe("npm run demo -- --json", () => {
         ...{ phase: 2, nodes: 3, clientErrors: 0, refused: 0, lost: 0, wrong: 0, twice: 0 },
         ...{ controlFound: true, canaryInLog: false, canaryInState: false, misplacedEntries: 0 },
         ...{ wasAlreadyActiveOnRetry: true, wrongKekRefused: true, learnerCaughtUp: true },
-        ...{ statesEqual: true }
+        ...{ dryRunAccepted: true, statesEqual: true }
       })
       assert.isAbove(report.cutoverIndex, 0)
       assert.isAtLeast(report.acknowledged, 2_000)
@@ -42,6 +42,7 @@ describe("npm run demo -- --json", () => {
       assert.isAtLeast(report.leaderChanges, 1)
       assert.isAbove(report.barrierClosedMillis, 0)
       assert.isAbove(report.pauseMillisMax, 0)
+      assert.match(stderr, /dry run of the cutover: n\d ok, n\d ok, n\d ok; still phase 1/)
       assert.match(stderr, /killed with SIGKILL right after the marker/)
       assert.match(stderr, /under the wrong KEK: exit code 1, sealog: /)
       assert.match(stderr, /it installed a snapshot and caught up/)

@@ -17,7 +17,8 @@ const right: Report.Report = {
     elapsedMillis: 40_000
   },
   ...{ controlFound: true, canaryInLog: false, canaryInState: false },
-  ...{ wasAlreadyActiveOnRetry: true, wrongKekRefused: true, learnerCaughtUp: true }
+  ...{ wasAlreadyActiveOnRetry: true, wrongKekRefused: true, learnerCaughtUp: true },
+  ...{ dryRunAccepted: true }
 }
 
 const deviations: ReadonlyArray<Partial<Report.Report>> = [
@@ -37,6 +38,7 @@ const deviations: ReadonlyArray<Partial<Report.Report>> = [
   { canaryInLog: true },
   { canaryInState: true },
   { wasAlreadyActiveOnRetry: false },
+  { dryRunAccepted: false },
   { wrongKekRefused: false },
   { learnerCaughtUp: false }
 ]
