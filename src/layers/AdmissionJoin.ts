@@ -1,6 +1,7 @@
 /**
  * A new directory becomes a member of a cluster that exists (SPEC §3, §15): it introduces itself to one
- * member, and to the leader as soon as it is told who that is, until somebody has added it.
+ * member, and to the leader as soon as it is told who that is, until somebody has added it. Meanwhile it
+ * answers at its own peer address whether it could use the keys of the cluster.
  *
  * What must never happen: a start that ends because the cluster is not ready yet.
  * Proof: `test/layers/Admission.test.ts`.
@@ -12,8 +13,10 @@ import type { WriterIdentity } from "../domain/encryption/WriterIdentity.ts"
 import type { Introduction } from "../domain/peer/Introduction.ts"
 import { version } from "../domain/Version.ts"
 import { Admission } from "../services/Admission.ts"
+import type { Keystore } from "../services/Keystore.ts"
 import type { NodeConfig } from "../services/NodeConfig.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
+import * as AdmissionChallenge from "./AdmissionChallenge.ts"
 import * as AdmissionWait from "./AdmissionWait.ts"
 import * as IntroductionDial from "./IntroductionDial.ts"
 
@@ -26,9 +29,10 @@ export interface Options {
 }
 
 const make = Effect.fnUntraced(function* ({ address, hasKek, target }: Options) {
-  const context = yield* Effect.context<NodeConfig | Telemetry>()
+  const context = yield* Effect.context<Keystore | NodeConfig | Telemetry>()
   const tell = yield* AdmissionWait.makeTell
   const admit = Effect.fnUntraced(function* ({ incarnation, nodeName }: WriterIdentity) {
+    yield* AdmissionChallenge.listen(address, { nodeName, incarnation })
     const introduction: Introduction = {
       ...{ nodeName, incarnation, address, hasKek },
       ...{ listDigest: undefined, softwareVersion: version }
@@ -56,7 +60,7 @@ const make = Effect.fnUntraced(function* ({ address, hasKek, target }: Options) 
         return answer ?? (isElsewhere ? yield* tried(leader!) : undefined)
       })
     )
-  })
+  }, Effect.scoped)
   return Admission.of({
     admit: (node) =>
       Effect.provideContext(admit(node), context).pipe(
@@ -65,5 +69,7 @@ const make = Effect.fnUntraced(function* ({ address, hasKek, target }: Options) 
   })
 })
 
-export const layer = (options: Options): Layer.Layer<Admission, never, NodeConfig | Telemetry> =>
+export const layer = (
+  options: Options
+): Layer.Layer<Admission, never, Keystore | NodeConfig | Telemetry> =>
   Layer.effect(Admission, make(options))

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { CapabilityReason } from "../domain/capability/Reason.ts"
+import { PeerNotEncryptionCapable } from "../domain/members/Errors.ts"
 import { version as softwareVersion } from "../domain/Version.ts"
 import { Applier } from "../services/Applier.ts"
 import { CapabilityGate, type Surveyed } from "../services/CapabilityGate.ts"
@@ -27,7 +28,14 @@ const make = Effect.gen(function* () {
   const survey = Effect.sync(
     (): ReadonlyArray<Surveyed> => [{ nodeName, softwareVersion, reason: reasonOf() }]
   )
-  return CapabilityGate.of({ survey, check: Effect.flatMap(survey, CapabilityRefusal.unlessAble) })
+  // Nobody comes in from elsewhere: there is nowhere to ask.
+  const reason = { _tag: "Unreachable", detail: "noAddress" } as const
+  return CapabilityGate.of({
+    checkNode: (node) =>
+      Effect.fail(new PeerNotEncryptionCapable({ nodeName: node.nodeName, reason })),
+    survey,
+    check: Effect.flatMap(survey, CapabilityRefusal.unlessAble)
+  })
 })
 
 export const layer = Layer.effect(CapabilityGate, make)

@@ -14,10 +14,10 @@ import * as Challenges from "../domain/capability/Challenge.ts"
 import type { UnreachableDetail } from "../domain/capability/Reason.ts"
 import * as Verdict from "../domain/capability/Verdict.ts"
 import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
-import type { Member } from "../domain/members/Member.ts"
+import { PeerNotEncryptionCapable } from "../domain/members/Errors.ts"
 import { Applier } from "../services/Applier.ts"
 import { Capability } from "../services/Capability.ts"
-import { CapabilityGate, type Surveyed } from "../services/CapabilityGate.ts"
+import { type Candidate, CapabilityGate, type Surveyed } from "../services/CapabilityGate.ts"
 import { Csprng } from "../services/Csprng.ts"
 import { Keystore } from "../services/Keystore.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
@@ -63,22 +63,31 @@ const make = Effect.gen(function* () {
       ...{ clusterId, keys }
     })
   )
+  const report = (node: Candidate, question: Challenge) =>
+    Effect.matchEffect(ask(node, question), {
+      onFailure: (detail) => Effect.succeed(Verdict.unreachable(node, detail)),
+      onSuccess: (answer) => judge(node, question, answer)
+    })
+  const checkNode = Effect.fnUntraced(function* (node: Candidate) {
+    const { reason } = yield* report(node, yield* challenge)
+    const { nodeName } = node
+    if (reason !== undefined) return yield* new PeerNotEncryptionCapable({ nodeName, reason })
+  })
   const survey = Effect.gen(function* () {
     const question = yield* challenge
     yield* latestApplied
     const members = applier.members.byId.values()
-    const reports = yield* Effect.forEach(
-      members,
-      (member) =>
-        Effect.matchEffect(ask(member, question), {
-          onFailure: (detail) => Effect.succeed(Verdict.unreachable(member, detail)),
-          onSuccess: (answer) => judge(member, question, answer)
-        }),
-      { concurrency: askedMax }
-    )
+    const asking = [...members].map((member) => ({ ...member, memberId: member.id }))
+    const reports = yield* Effect.forEach(asking, (member) => report(member, question), {
+      concurrency: askedMax
+    })
     return reports.map(surveyed)
   })
-  return CapabilityGate.of({ survey, check: Effect.flatMap(survey, CapabilityRefusal.unlessAble) })
+  return CapabilityGate.of({
+    checkNode,
+    survey,
+    check: Effect.flatMap(survey, CapabilityRefusal.unlessAble)
+  })
 })
 
 const surveyed = ({ answer, nodeName, reason }: Verdict.Report): Surveyed => ({
@@ -93,10 +102,10 @@ const makeAsk = Effect.gen(function* () {
   const { capabilityTimeoutMillis } = yield* NodeConfig
   const { memberId: self } = yield* Opening
   return (
-    { address, id }: Member,
+    { address, memberId }: Candidate,
     challenge: Challenge
   ): Effect.Effect<CapabilityAnswer, UnreachableDetail> => {
-    if (id === self) return capability.answer(challenge)
+    if (memberId === self) return capability.answer(challenge)
     if (address === undefined) return Effect.fail("noAddress")
     return Effect.timeoutOrElse(CapabilityDial.ask(address, challenge), {
       duration: capabilityTimeoutMillis,
@@ -110,19 +119,20 @@ const makeJudge = Effect.gen(function* () {
   const keystore = yield* Keystore
   const { clusterId } = yield* Opening
   return Effect.fnUntraced(function* (
-    member: Member,
+    node: Candidate,
     challenge: Challenge,
     answer: CapabilityAnswer
   ) {
-    const { id, incarnation, nodeName } = member
+    const { incarnation, memberId, nodeName } = node
     const { keys, nonce } = challenge
     const subject = { nonce, clusterId, nodeName, incarnation }
     const proven = yield* keystore.proven(subject, keys, answer.proofs)
     const raft = keys.find(({ purpose }) => purpose === "raft")
     const { registry } = applier
-    const writerId = WriterRegistry.writerIdOf(registry, member)
+    const writerId = WriterRegistry.writerIdOf(registry, node)
     const row = raft && writerId && WriterRegistry.rowOf(registry, { keyId: raft.id, writerId })
-    const asked = { nodeName, incarnation, member: { clusterId, id } }
+    const member = memberId === undefined ? undefined : { clusterId, id: memberId }
+    const asked = { nodeName, incarnation, member }
     return Verdict.judge(asked, answer, { keyIds: keys.map((key) => key.id), proven, row })
   })
 })

@@ -1,7 +1,7 @@
 /**
  * What the capability gate refuses: every node that cannot take part, with its reason (SPEC §14).
  *
- * Proof: `test/contracts/CapabilityGate.ts`, run by `test/layers/CapabilityGate.test.ts`.
+ * Proof: `test/layers/CapabilityGatePeers.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Verdict from "../domain/capability/Verdict.ts"

@@ -12,9 +12,10 @@ import * as Forwarding from "./Forwarding.ts"
 
 const make = Effect.gen(function* () {
   const admin = yield* ClusterAdmin
-  const { learnerCatchUpTimeoutMillis, proposalTimeoutMillis } = yield* NodeConfig
-  // Patience, its turn, the latest configuration, then the change.
-  const changeMillis = 4 * proposalTimeoutMillis
+  const { capabilityTimeoutMillis, learnerCatchUpTimeoutMillis, proposalTimeoutMillis } =
+    yield* NodeConfig
+  // Patience, its turn, the latest configuration, the gate, a registration, then the change.
+  const changeMillis = 5 * proposalTimeoutMillis + capabilityTimeoutMillis
   const orAtLeader = yield* Forwarding.make(changeMillis)
   // A change, the wait for the newcomer, and another change.
   const orAddAtLeader = yield* Forwarding.make(2 * changeMillis + learnerCatchUpTimeoutMillis)

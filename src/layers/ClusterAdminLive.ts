@@ -5,7 +5,8 @@
  * What must never happen: a change decided by a node that does not lead, or made in another term than
  * it was decided in; a voter added that has yet to receive the log; a member that comes in between the
  * capability gate and what it is asked for. So adding and promoting take their turn; a removal need not,
- * and the engine makes one change after the other. Proof: `test/layers/ClusterAdmin.test.ts`.
+ * and the engine makes one change after the other. Proof: `test/layers/ClusterAdmin.test.ts`,
+ * `ClusterAdminCapable.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -13,19 +14,21 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Result from "effect/Result"
 import * as Endpoint from "../domain/api/Endpoint.ts"
-import * as SidecarState from "../domain/encryption/SidecarState.ts"
+import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
 import { ProposalTimedOut } from "../domain/engine/Errors.ts"
 import type { LogIndex, MemberId, NodeName, Term } from "../domain/Ids.ts"
 import * as Administration from "../domain/members/Administration.ts"
 import {
   LeadershipTransferFailed,
   LearnerLagging,
-  MembershipChangeInProgress
+  MembershipChangeInProgress,
+  PeerNotRegistered
 } from "../domain/members/Errors.ts"
 import type { Member } from "../domain/members/Member.ts"
 import type { MembershipChange } from "../domain/raft/MembershipChange.ts"
 import { AdministrationTurn, type Turn } from "../services/AdministrationTurn.ts"
 import { Applier } from "../services/Applier.ts"
+import { CapabilityGate } from "../services/CapabilityGate.ts"
 import {
   type ChangeFailure,
   ClusterAdmin,
@@ -48,6 +51,8 @@ const make = Effect.gen(function* () {
   const turns = yield* AdministrationTurn
   const latestApplied = yield* LatestConfiguration.makeApplied
 
+  const capable = yield* makeCapable(facts)
+
   /** Whoever comes in, or gets a vote: by the latest configuration, and while nobody asks the members. */
   const admitted = <E>(
     decide: (facts: Administration.Facts) => Result.Result<Administration.Step, E>
@@ -55,6 +60,10 @@ const make = Effect.gen(function* () {
     const inTurn = Effect.fnUntraced(function* (turn: Turn) {
       const term = yield* leading
       yield* latestApplied
+      const asked = yield* Effect.fromResult(decide(facts()))
+      if (asked._tag === "Done") return asked
+      yield* capable(asked.member, term)
+      // A member may have been removed while this one was asked.
       const step = yield* Effect.fromResult(decide(facts()))
       if (step._tag === "Propose") {
         yield* propose(step.change, { term, keep: turn.keep })
@@ -121,7 +130,7 @@ const makeFacts = Effect.gen(function* () {
       commit,
       matchOf: (id) => progress.get(id)?.match,
       isReachable: (id) => connections.some(({ isConnected, peer }) => peer === id && isConnected),
-      isEncrypted: SidecarState.phase(applier.sidecar) !== 0,
+      isEncrypted: applier.sidecar.active.raft !== 0,
       lagMax
     }
   }
@@ -152,6 +161,30 @@ const makeMembers = Effect.fnUntraced(function* (facts: () => Administration.Fac
       }
     })
   }
+})
+
+/** Once there are DEKs: the node can use them, and has a writer id (SPEC §15). */
+const makeCapable = Effect.fnUntraced(function* (facts: () => Administration.Facts) {
+  const applier = yield* Applier
+  const engine = yield* RaftEngine
+  const gate = yield* CapabilityGate
+  const { proposalTimeoutMillis: timeoutMillis } = yield* NodeConfig
+  const registered = (writer: Member, term: Term) =>
+    Effect.timeoutOrElse(engine.registerWriter(writer, term), {
+      duration: timeoutMillis,
+      orElse: () => Effect.fail(new ProposalTimedOut({ timeoutMillis }))
+    })
+  return Effect.fnUntraced(function* (member: Member, term: Term) {
+    if (applier.sidecar.active.raft === 0) return
+    const { id, nodeName } = member
+    const isMember = facts().members.byId.has(id)
+    yield* gate.checkNode({ ...member, memberId: isMember ? id : undefined })
+    if (WriterRegistry.writerIdOf(applier.registry, member) !== undefined) return
+    const { _tag: outcome } = yield* registered(member, term)
+    if (outcome === "WriterIdsExhausted" || outcome === "KeyUnknown") {
+      return yield* new PeerNotRegistered({ nodeName, reason: outcome })
+    }
+  })
 })
 
 /** The engine, in the words of an operator. */
@@ -226,5 +259,12 @@ const makeCaughtUp = Effect.fnUntraced(function* (facts: () => Administration.Fa
 export const layer: Layer.Layer<
   ClusterAdmin,
   never,
-  AdministrationTurn | Applier | Introductions | NodeConfig | Opening | RaftEngine | Transport
+  | AdministrationTurn
+  | Applier
+  | CapabilityGate
+  | Introductions
+  | NodeConfig
+  | Opening
+  | RaftEngine
+  | Transport
 > = Layer.effect(ClusterAdmin, make)

@@ -12,6 +12,7 @@ import type { NodeName } from "../domain/Ids.ts"
 import * as BootstrapList from "../domain/peer/BootstrapList.ts"
 import type { Admission } from "../services/Admission.ts"
 import type { Csprng } from "../services/Csprng.ts"
+import type { Keystore } from "../services/Keystore.ts"
 import type { NodeConfig } from "../services/NodeConfig.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
 import * as AdmissionAlone from "./AdmissionAlone.ts"
@@ -53,7 +54,7 @@ export interface PeerFlags {
 }
 
 export interface Peers<E> {
-  readonly admission: Layer.Layer<Admission, E, Csprng | NodeConfig | Telemetry>
+  readonly admission: Layer.Layer<Admission, E, Csprng | Keystore | NodeConfig | Telemetry>
   readonly address: PeerAddressLive.Options
 }
 

@@ -14,6 +14,7 @@ import type { Admission } from "../services/Admission.ts"
 import type { CapabilityGate } from "../services/CapabilityGate.ts"
 import type { Csprng } from "../services/Csprng.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
+import type { Keystore } from "../services/Keystore.ts"
 import type { NodeConfig, NodeSettings } from "../services/NodeConfig.ts"
 import { PeerAddress } from "../services/PeerAddress.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
@@ -164,7 +165,7 @@ export const storesOffline = (options: { readonly directory: string }) =>
 /** How a node finds its cluster and its peers. */
 export interface Peering<E> {
   /** How a new directory comes into a cluster. */
-  readonly admission: Layer.Layer<Admission, E, Csprng | NodeConfig | Telemetry>
+  readonly admission: Layer.Layer<Admission, E, Csprng | Keystore | NodeConfig | Telemetry>
   /** Where the command line says that it listens for its peers. */
   readonly address: PeerAddressLive.Options
   /** `HOST:PORT` at which it serves clients; no peer is talked to before it is known. */
@@ -189,7 +190,10 @@ export const layerPeer = <E>(
     Layer.provideMerge(transport(options)),
     Layer.provideMerge(CapabilityLive.layer),
     Layer.provideMerge(state),
-    Layer.provideMerge(opened(options).pipe(Layer.provide(options.admission))),
+    // The keystore is the same one as above, by its identity: the KEK is loaded once.
+    Layer.provideMerge(
+      opened(options).pipe(Layer.provide(options.admission), Layer.provide(KeystoreLive.layer))
+    ),
     Layer.provideMerge(telemetry(options)),
     Layer.provideMerge(StateMachineKv.layer),
     Layer.provideMerge(stores(options)),

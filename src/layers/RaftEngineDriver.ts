@@ -39,7 +39,11 @@ import { EncryptionReport } from "./EncryptionReport.ts"
 import type { AppendResume, Input, SealingResume, TransferResume } from "./RaftEngineInput.ts"
 import { changeAnswer, type Parts as MembersParts, RaftEngineMembers } from "./RaftEngineMembers.ts"
 import { RaftEngineReceived } from "./RaftEngineReceived.ts"
-import { RaftEngineWriter, type Parts as WriterParts } from "./RaftEngineWriter.ts"
+import {
+  RaftEngineWriter,
+  registrationAnswer,
+  type Parts as WriterParts
+} from "./RaftEngineWriter.ts"
 import type { Received } from "./SnapshotInstall.ts"
 
 export interface Parts extends Omit<WriterParts, "leadership">, MembersParts {
@@ -121,6 +125,8 @@ export class RaftEngineDriver {
         return this.propose(input.proposal, input.resume)
       case "ChangeMembership":
         return this.changeMembership(input)
+      case "RegisterWriter":
+        return this.registerWriter(input)
       case "Transfer":
         return this.transferLeadership(input.to, input.resume)
       case "Read":
@@ -315,6 +321,19 @@ export class RaftEngineDriver {
     this.pending.appended(index, { term, proposalId: undefined, onEvent })
   }
 
+  /** On behalf of another node; its asker is answered when it is applied, or when this term is left. */
+  private registerWriter({ resume, term: decidedIn, writer }: RegisterWriter): void {
+    const intake = this.intake()
+    if (intake._tag === "Shut") return resume(Effect.fail(intake.reason))
+    if (decidedIn !== intake.term) return resume(Effect.fail(this.notLeader()))
+    const data = this.writer.registrationOf(writer)
+    const proposed = this.parts.raft.propose([{ kind: "registration", data }])
+    if (proposed._tag !== "Appended") return resume(Effect.fail(this.refusalOf(proposed)))
+    const { from: index, term } = proposed
+    const onEvent = (event: ProposalEvent) => resume(registrationAnswer(event))
+    this.pending.appended(index, { term, proposalId: undefined, onEvent })
+  }
+
   private transferLeadership(to: MemberId, resume: TransferResume): void {
     const { raft, settings } = this.parts
     const failed = (reason: TransferFailed["reason"]) =>
@@ -376,4 +395,5 @@ export class RaftEngineDriver {
 }
 
 type ChangeMembership = Extract<Input, { readonly _tag: "ChangeMembership" }>
+type RegisterWriter = Extract<Input, { readonly _tag: "RegisterWriter" }>
 type SnapshotArrived = Extract<Input, { readonly _tag: "SnapshotArrived" }>

@@ -1,5 +1,7 @@
 /** What the inbox of the engine's driver carries, and how those who ask are answered. */
 import type * as Effect from "effect/Effect"
+import type { RegistrationOutcome } from "../domain/apply/Outcome.ts"
+import type { WriterIdentity } from "../domain/encryption/WriterIdentity.ts"
 import type { NodeStopped, NotLeader, TooManyProposals } from "../domain/engine/Errors.ts"
 import type { LogIndex, MemberId, Term } from "../domain/Ids.ts"
 import type { MembershipChange } from "../domain/raft/MembershipChange.ts"
@@ -11,6 +13,7 @@ import type {
   Proposal,
   ProposeRejection,
   ReadRejection,
+  RegisterWriterFailure,
   TransferFailure
 } from "../services/RaftEngine.ts"
 import type { Received } from "./SnapshotInstall.ts"
@@ -21,6 +24,7 @@ export type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
 export type AppendResume = Resume<Position, ProposeRejection>
 export type ChangeResume = Resume<MembershipApplied, ChangeMembershipFailure>
 export type SealingResume = Resume<void, NotLeader | NodeStopped | TooManyProposals>
+export type RegisterWriterResume = Resume<RegistrationOutcome, RegisterWriterFailure>
 export type TransferResume = Resume<void, TransferFailure>
 
 export type Input =
@@ -52,5 +56,11 @@ export type Question =
       /** In which it is to be made, if it matters. */
       readonly term: Term | undefined
       readonly resume: ChangeResume
+    }
+  | {
+      readonly _tag: "RegisterWriter"
+      readonly writer: WriterIdentity
+      readonly term: Term
+      readonly resume: RegisterWriterResume
     }
   | { readonly _tag: "Transfer"; readonly to: MemberId; readonly resume: TransferResume }

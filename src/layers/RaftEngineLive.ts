@@ -14,9 +14,11 @@ import type * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
+import type { RegistrationOutcome } from "../domain/apply/Outcome.ts"
 import * as SidecarState from "../domain/encryption/SidecarState.ts"
+import type { WriterIdentity } from "../domain/encryption/WriterIdentity.ts"
 import { TooManyProposals } from "../domain/engine/Errors.ts"
-import type { LogIndex } from "../domain/Ids.ts"
+import type { LogIndex, Term } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { Message } from "../domain/raft/Message.ts"
 import * as Position from "../domain/raft/Position.ts"
@@ -38,6 +40,7 @@ import {
   type MembershipApplied,
   type ProposeRejection,
   RaftEngine,
+  type RegisterWriterFailure,
   type TransferFailure
 } from "../services/RaftEngine.ts"
 import { RaftLogStore } from "../services/RaftLogStore.ts"
@@ -45,7 +48,7 @@ import { StateStore } from "../services/StateStore.ts"
 import { Telemetry } from "../services/Telemetry.ts"
 import { type Receiver, Transport } from "../services/Transport.ts"
 import { RaftEngineDriver } from "./RaftEngineDriver.ts"
-import type { Input, Question } from "./RaftEngineInput.ts"
+import type { Input, Question, RegisterWriterResume } from "./RaftEngineInput.ts"
 import { makeRound } from "./RaftEngineRound.ts"
 import * as Snapshots from "./RaftEngineSnapshots.ts"
 import { attempt } from "./SynchronousFailure.ts"
@@ -99,8 +102,7 @@ const make = Effect.gen(function* () {
   const failed = Effect.raceFirst(stateFailed, compactionFailed)
   const loop = Effect.raceFirst(Effect.forever(round), failed)
   yield* Effect.forkScoped(Effect.exit(Effect.onExit(loop, onExit)))
-  const tick = Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "Tick" }))
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick)))
+  yield* Effect.forkScoped(ticking(inbox, tickMillis))
 
   return RaftEngine.of({
     intake: () => driver.intake(),
@@ -114,6 +116,8 @@ const make = Effect.gen(function* () {
         term,
         resume
       })),
+    registerWriter: (writer, term) =>
+      ask<RegistrationOutcome, RegisterWriterFailure>(registering(writer, term)),
     transferLeadership: (to) =>
       ask<void, TransferFailure>((resume) => ({ _tag: "Transfer", to, resume })),
     sealingReady: ask((resume) => ({ _tag: "AwaitSealing", resume })),
@@ -125,6 +129,16 @@ const make = Effect.gen(function* () {
     stopped: Deferred.await(failure)
   })
 })
+
+const registering =
+  (writer: WriterIdentity, term: Term) =>
+  (resume: RegisterWriterResume): Question => ({ _tag: "RegisterWriter", writer, term, resume })
+
+/** A tick is lost if there is no room for it: time goes on. */
+const ticking = (inbox: Queue.Queue<Input>, tickMillis: number) => {
+  const tick = Effect.sync(() => Queue.offerUnsafe(inbox, { _tag: "Tick" }))
+  return Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick))
+}
 
 /** What peers send waits in the inbox, as far as there is room. */
 const makeReceiver = (parts: {

@@ -5,13 +5,17 @@
  * What must never happen: a nonce used twice; a body sealed before the registration of this opening is
  * applied; a leader that can never seal. Proof: `test/layers/RaftEngine.test.ts`.
  */
+import * as Effect from "effect/Effect"
 import type { RegistrationOutcome } from "../domain/apply/Outcome.ts"
 import * as Nonce from "../domain/encryption/Nonce.ts"
 import * as RaftEnvelope from "../domain/encryption/RaftEnvelope.ts"
 import * as Registration from "../domain/encryption/Registration.ts"
+import type { WriterIdentity } from "../domain/encryption/WriterIdentity.ts"
 import * as WriterRegistry from "../domain/encryption/WriterRegistry.ts"
 import type { RenouncedReason } from "../domain/engine/Candidacy.ts"
+import { NodeStopped, NotLeader } from "../domain/engine/Errors.ts"
 import type { Leadership } from "../domain/engine/Leadership.ts"
+import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
 import type { KeyId, LocalEpoch, WriterId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
@@ -21,6 +25,7 @@ import type { Raft } from "../domain/raft/Raft.ts"
 import type { Applier } from "../services/Applier.ts"
 import type { Keystore } from "../services/Keystore.ts"
 import type { Opening } from "../services/Opening.ts"
+import type { RegisterWriterFailure } from "../services/RaftEngine.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
 
 export interface Parts {
@@ -86,6 +91,20 @@ export class RaftEngineWriter {
     if (proposed._tag !== "Appended") this.parts.leadership.registrationRefused()
   }
 
+  /** The registration of another node: it gives it a writer id, and no epoch. */
+  registrationOf({ incarnation, nodeName }: WriterIdentity): Uint8Array {
+    const { applier, opening } = this.parts
+    const keyId = applier.sidecar.active.raft
+    const epoch = 0 as LocalEpoch
+    return Registration.encode({
+      keyId,
+      nodeName,
+      incarnation,
+      epoch,
+      openingId: opening.openingId
+    })
+  }
+
   /** This node can never seal in this opening, so it must not lead: it follows (SPEC §6). */
   cannotRegister(reason: RenouncedReason): void {
     this.parts.raft.renounceCandidacy()
@@ -95,10 +114,13 @@ export class RaftEngineWriter {
     this.renouncedReason ??= reason
   }
 
-  /** A registration of this term is this leader's own; refused, its disk is an old or cloned one. */
-  registrationApplied({ term }: Entry, outcome: RegistrationOutcome): void {
+  /**
+   * A registration of this term that names an epoch is this leader's own; refused, its disk is an old or
+   * cloned one.
+   */
+  registrationApplied({ data, term }: Entry, outcome: RegistrationOutcome): void {
     const { isLeader, term: ownTerm } = this.parts.leadership
-    if (!isLeader || ownTerm !== term) return
+    if (!isLeader || ownTerm !== term || Registration.isOnBehalf(data)) return
     if (outcome._tag === "LocalEpochRollback" || outcome._tag === "WriterIdsExhausted") {
       return this.cannotRegister(outcome._tag)
     }
@@ -145,4 +167,14 @@ export class RaftEngineWriter {
     const isRegistered = row?.lastEpoch === epoch && row.openingId === opening.openingId
     return isRegistered ? { writerId, localEpoch: epoch } : undefined
   }
+}
+
+/** What the asker of a registration is told by the first event: a repeat does no harm. */
+export function registrationAnswer(
+  event: ProposalEvent
+): Effect.Effect<RegistrationOutcome, RegisterWriterFailure> {
+  if (event._tag === "Stopped") return Effect.fail(new NodeStopped({ reason: event.reason }))
+  if (event._tag !== "Applied") return Effect.fail(new NotLeader({ leader: undefined }))
+  invariant(event.outcome._tag === "Registration", "a registration has the outcome of one")
+  return Effect.succeed(event.outcome.outcome)
 }

@@ -6,8 +6,18 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { CapabilityReason } from "../domain/capability/Reason.ts"
 import type { CapabilityCheckFailed } from "../domain/encryption/Errors.ts"
-import type { NodeName } from "../domain/Ids.ts"
-import type { MembershipChangeInProgress } from "../domain/members/Errors.ts"
+import type { MemberId, NodeName } from "../domain/Ids.ts"
+import type {
+  MembershipChangeInProgress,
+  PeerNotEncryptionCapable
+} from "../domain/members/Errors.ts"
+import type { Member } from "../domain/members/Member.ts"
+
+/** A node that is to come in, or to get a vote. */
+export interface Candidate extends Omit<Member, "id"> {
+  /** `undefined` of one that is no member yet. */
+  readonly memberId: MemberId | undefined
+}
 
 /** What one node answered. */
 export interface Surveyed {
@@ -27,7 +37,9 @@ export class CapabilityGate extends Context.Service<
      * there are none, that it could use such.
      */
     readonly survey: Effect.Effect<ReadonlyArray<Surveyed>, MembershipChangeInProgress>
-    /** The same, refused if any of them cannot take part. */
+    /** One node alone, asked like the others: a member, or one that waits to become one. */
+    readonly checkNode: (node: Candidate) => Effect.Effect<void, PeerNotEncryptionCapable>
+    /** The survey, refused if any of them cannot take part. */
     readonly check: Effect.Effect<void, CapabilityCheckFailed | MembershipChangeInProgress>
   }
 >()("sealog/CapabilityGate") {}

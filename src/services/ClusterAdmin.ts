@@ -21,7 +21,9 @@ import type { Incarnation, LogIndex, MemberId, NodeName } from "../domain/Ids.ts
 import type * as Administration from "../domain/members/Administration.ts"
 import type {
   LeadershipTransferFailed,
-  MembershipChangeInProgress
+  MembershipChangeInProgress,
+  PeerNotEncryptionCapable,
+  PeerNotRegistered
 } from "../domain/members/Errors.ts"
 
 /** One member, as this node sees it. */
@@ -74,6 +76,9 @@ export type ChangeFailure =
   | ProposalTimedOut
   | TooManyProposals
 
+/** Once there are DEKs: of a node that cannot use them, or has no writer id. Nothing was changed. */
+export type CapabilityRefusal = PeerNotEncryptionCapable | PeerNotRegistered
+
 export class ClusterAdmin extends Context.Service<
   ClusterAdmin,
   {
@@ -88,12 +93,15 @@ export class ClusterAdmin extends Context.Service<
       request: AddRequest
     ) => Effect.Effect<
       MemberChanged,
-      ChangeFailure | Administration.AddRefusal | Administration.PromoteRefusal
+      ChangeFailure | CapabilityRefusal | Administration.AddRefusal | Administration.PromoteRefusal
     >
     /** Gives a learner that has caught up its vote. */
     readonly promote: (
       nodeName: NodeName
-    ) => Effect.Effect<MemberChanged, ChangeFailure | Administration.PromoteRefusal>
+    ) => Effect.Effect<
+      MemberChanged,
+      ChangeFailure | CapabilityRefusal | Administration.PromoteRefusal
+    >
     /** Its id is never used again. A leader that removes itself steps down then. */
     readonly remove: (
       nodeName: NodeName

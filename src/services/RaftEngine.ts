@@ -7,7 +7,9 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { RegistrationOutcome } from "../domain/apply/Outcome.ts"
 import type { CutoverInFlight } from "../domain/encryption/Errors.ts"
+import type { WriterIdentity } from "../domain/encryption/WriterIdentity.ts"
 import type { RenouncedReason } from "../domain/engine/Candidacy.ts"
 import type {
   LeaderNotReady,
@@ -62,6 +64,8 @@ export type ChangeMembershipFailure =
   | NodeStopped
   | TooManyProposals
 
+export type RegisterWriterFailure = NotLeader | LeaderNotReady | NodeStopped | TooManyProposals
+
 export type TransferFailure = NotLeader | TransferFailed | NodeStopped | TooManyProposals
 
 export type ReadRejection = NotLeader | LeaderNotReady | TooManyProposals | NodeStopped
@@ -91,6 +95,15 @@ export class RaftEngine extends Context.Service<
       change: MembershipChange,
       term?: Term
     ) => Effect.Effect<MembershipApplied, ChangeMembershipFailure>
+    /**
+     * Registers another node, epoch 0: it has a writer id once this returns (SPEC §6). In that term or not
+     * at all, and only once there is a raft DEK. Whoever is told that the term ended may ask again: a
+     * writer that has its id keeps it.
+     */
+    readonly registerWriter: (
+      writer: WriterIdentity,
+      term: Term
+    ) => Effect.Effect<RegistrationOutcome, RegisterWriterFailure>
     /**
      * Hands the leadership over to a voter; returns when it is known to lead. Proposals that come
      * meanwhile are refused with `NotLeader` of an unknown leader: a pause for who tries again.

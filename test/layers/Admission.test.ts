@@ -13,14 +13,20 @@ import * as BootstrapList from "../../src/domain/peer/BootstrapList.ts"
 import type { Introduction } from "../../src/domain/peer/Introduction.ts"
 import * as AdmissionBootstrap from "../../src/layers/AdmissionBootstrap.ts"
 import * as AdmissionJoin from "../../src/layers/AdmissionJoin.ts"
+import * as CapabilityDial from "../../src/layers/CapabilityDial.ts"
 import * as CsprngNode from "../../src/layers/CsprngNode.ts"
+import * as KeystoreLive from "../../src/layers/KeystoreLive.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as PeerAccept from "../../src/layers/PeerAccept.ts"
 import * as PeerListener from "../../src/layers/PeerListener.ts"
 import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
 import { Admission } from "../../src/services/Admission.ts"
+import type { Csprng } from "../../src/services/Csprng.ts"
+import { Keystore } from "../../src/services/Keystore.ts"
+import type { NodeConfig } from "../../src/services/NodeConfig.ts"
 import { Telemetry } from "../../src/services/Telemetry.ts"
 import { until } from "../contracts/Transport.ts"
+import { kek } from "../support/MemoryNode.ts"
 import { incarnationOf } from "../support/PeerIdentities.ts"
 
 const settings = NodeConfigLive.layer({
@@ -31,9 +37,11 @@ const settings = NodeConfigLive.layer({
 /** A node that wants to become a member; what it tells its operator meanwhile. */
 const start = Effect.fnUntraced(function* (
   id: number,
-  layer: typeof AdmissionJoin.layer extends (options: never) => infer L
-    ? L | BootstrapLayer
-    : never,
+  layer: Layer.Layer<
+    Admission,
+    Layer.Error<BootstrapLayer>,
+    Csprng | Keystore | NodeConfig | Telemetry
+  >,
   incarnation = incarnationOf(id)
 ) {
   const told: Array<string> = []
@@ -45,7 +53,8 @@ const start = Effect.fnUntraced(function* (
       report: (event) => void ("detail" in event && told.push(`${event._tag}: ${event.detail}`))
     }))
   ).pipe(Layer.provide(TelemetryLive.layer({ nodeName, groupId: 0 as never })))
-  const parts = Layer.mergeAll(CsprngNode.layer, settings, telemetry)
+  const keystore = Layer.provide(KeystoreLive.layer, [CsprngNode.layer, kek()])
+  const parts = Layer.mergeAll(CsprngNode.layer, settings, telemetry, keystore)
   const context = yield* Layer.build(Layer.fresh(Layer.provide(layer, parts)))
   const admission = Context.get(context, Admission)
   const admitting = yield* Effect.forkScoped(admission.admit({ nodeName, incarnation }))
@@ -226,6 +235,35 @@ describe("AdmissionJoin", () => {
       expect(yield* four.admitted).toEqual({ clusterId, memberId: 4, founding: undefined })
       // Once for each change.
       expect(new Set(four.told).size).toBe(four.told.length)
+    })
+  )
+
+  live("answers meanwhile whether it could use the keys of the cluster", () =>
+    Effect.gen(function* () {
+      const [target, own] = (yield* keptPorts(2)) as [number, number]
+      const four = yield* start(4, joining(target, own))
+      yield* until(() => four.told.length > 0)
+      const keystore = yield* Effect.provide(
+        Keystore,
+        Layer.provide(KeystoreLive.layer, [CsprngNode.layer, kek()])
+      )
+      const drawn = yield* keystore.draw({ purpose: "raft", clusterId, taken: new Set() })
+      const { keyId: id, wrapped } = drawn
+      const subject = { nonce: Buffer.alloc(32, 9), clusterId }
+      const keys = [{ id, wrapped, clusterId, purpose: "raft" as const }]
+      const challenge = { requestId: 3n, ...subject, keys }
+      const answer = yield* CapabilityDial.ask({ host: "127.0.0.1", port: own }, challenge)
+      const node = { nodeName: NodeName.make("n4"), incarnation: incarnationOf(4) }
+      expect(answer).toMatchObject({ ...node, member: undefined, encryption: "ready", epoch: 0 })
+      const proven = yield* keystore.proven({ ...subject, ...node }, keys, answer.proofs)
+      expect([...proven]).toEqual([id])
+
+      yield* listening(target, () => admittedAs(4))
+      yield* four.admitted
+      const gone = yield* Effect.flip(
+        CapabilityDial.ask({ host: "127.0.0.1", port: own }, challenge)
+      )
+      expect(gone, "the transport opens the port next").toBe("noConnection")
     })
   )
 

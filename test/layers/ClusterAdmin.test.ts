@@ -3,182 +3,18 @@
  * for; and what becomes of them at a node that does not lead.
  */
 import { assert, describe, it } from "@effect/vitest"
-import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
-import type { Endpoint } from "../../src/domain/api/Endpoint.ts"
-import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import {
   MembershipChangeRefused,
   NotLeader,
   TransferFailed
 } from "../../src/domain/engine/Errors.ts"
-import type {
-  ClusterId,
-  Incarnation,
-  LogIndex,
-  MemberId,
-  NodeName,
-  Term
-} from "../../src/domain/Ids.ts"
-import type { Member } from "../../src/domain/members/Member.ts"
-import * as Members from "../../src/domain/members/Members.ts"
-import type { PeerStatus, Status } from "../../src/domain/raft/Status.ts"
-import * as AdministrationTurnLive from "../../src/layers/AdministrationTurnLive.ts"
-import * as ClusterAdminLive from "../../src/layers/ClusterAdminLive.ts"
-import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
-import { AdministrationTurn } from "../../src/services/AdministrationTurn.ts"
-import { Applier } from "../../src/services/Applier.ts"
-import { ClusterAdmin } from "../../src/services/ClusterAdmin.ts"
-import { Introductions } from "../../src/services/Introductions.ts"
-import { Opening } from "../../src/services/Opening.ts"
-import { type Intake, RaftEngine } from "../../src/services/RaftEngine.ts"
-import { Transport } from "../../src/services/Transport.ts"
+import type { LogIndex, MemberId, Term } from "../../src/domain/Ids.ts"
+import { address, name, newcomer, rolesOf, withLeader } from "../support/FakeLeader.ts"
 import { start } from "../support/Fibers.ts"
-
-const address = (port: number): Endpoint => ({ host: "127.0.0.1", port })
-const name = (number: number) => `n${number}` as NodeName
-
-const member = (number: number): Member => ({
-  id: number as MemberId,
-  nodeName: name(number),
-  incarnation: String(number).padStart(32, "0") as Incarnation,
-  address: address(7000 + number)
-})
-
-/** A service of which only these are asked for. */
-const only = <Self, Shape extends object>(
-  service: Context.Service<Self, Shape>,
-  some: Partial<Shape>
-): Layer.Layer<Self> => Layer.succeed(service, some as Shape)
-
-const clusterId = "c".repeat(32) as ClusterId
-
-/** A leader whose log, members and neighbours are what the test says. */
-class FakeLeader {
-  members = Members.founding([member(1), member(2)]).reduce(
-    (members, step) => Members.apply(members, step).members,
-    Members.empty
-  )
-  intake: Intake = { _tag: "Open", term: 1 as Term }
-  commit = 500 as LogIndex
-  matches: Record<number, number> = { 1: 500, 2: 500 }
-  changes = 0
-  readonly terms: Array<Term | undefined> = []
-  /** A change is made when this is over. */
-  until: Effect.Effect<void> = Effect.void
-  isPending = false
-  /** What the engine answers instead of making a change. */
-  refusal: MembershipChangeRefused | undefined
-  transferred: Array<number> = []
-  transferRefusal: TransferFailed | undefined
-
-  get layer() {
-    const applier = { sidecar: SidecarState.initial(clusterId) } as unknown as Applier["Service"]
-    Object.defineProperty(applier, "members", { get: () => this.members })
-    return ClusterAdminLive.layer.pipe(
-      Layer.provide([
-        Layer.succeed(Applier, applier),
-        this.engine,
-        only(Transport, {
-          connections: () => [2, 3].map((peer) => connectionOf(peer as MemberId))
-        }),
-        only(Introductions, {
-          newest: (nodeName) => (nodeName === name(3) ? introduction : undefined)
-        }),
-        only(Opening, { memberId: 1 as MemberId })
-      ]),
-      Layer.provideMerge(AdministrationTurnLive.layer),
-      Layer.provide(
-        NodeConfigLive.layer({
-          tickMillis: 100,
-          learnerLagMax: 10,
-          learnerCatchUpTimeoutMillis: 5_000
-        })
-      )
-    )
-  }
-
-  private get engine() {
-    return only(RaftEngine, {
-      intake: () => this.intake,
-      isMembershipPending: () => this.isPending,
-      status: () =>
-        ({
-          commit: this.commit,
-          leader: 1 as MemberId,
-          progress: this.progress()
-        }) as Partial<Status> as Status,
-      changeMembership: (change, term) =>
-        Effect.gen({ self: this }, function* () {
-          this.changes += 1
-          this.terms.push(term)
-          yield* this.until
-          if (this.refusal !== undefined) return yield* this.refusal
-          const { members, outcome } = Members.apply(this.members, change)
-          assert(outcome._tag === "Changed")
-          this.members = members
-          return { index: this.commit, configuration: members.configuration }
-        }),
-      transferLeadership: (to) =>
-        Effect.suspend(() => {
-          this.transferred.push(to)
-          return this.transferRefusal === undefined
-            ? Effect.void
-            : Effect.fail(this.transferRefusal)
-        })
-    })
-  }
-
-  private progress() {
-    return new Map(
-      Object.entries(this.matches).map(([id, match]) => [
-        Number(id) as MemberId,
-        { match: match as LogIndex } as PeerStatus
-      ])
-    )
-  }
-}
-
-const connectionOf = (peer: MemberId) => ({
-  peer,
-  endpoint: `127.0.0.1:${8000 + peer}`,
-  isConnected: true,
-  bytesSent: 0,
-  bytesReceived: 0,
-  messagesDropped: 0
-})
-
-const introduction = {
-  nodeName: name(3),
-  incarnation: member(3).incarnation,
-  address: address(7003),
-  listDigest: undefined,
-  hasKek: false,
-  softwareVersion: "0"
-}
-
-const newcomer = { nodeName: name(3), address: address(7003), learner: false }
-
-const withLeader = <A, E>(
-  test: (
-    leader: FakeLeader,
-    admin: ClusterAdmin["Service"],
-    turns: AdministrationTurn["Service"]
-  ) => Effect.Effect<A, E>
-) =>
-  Effect.suspend(() => {
-    const leader = new FakeLeader()
-    return Effect.gen(function* () {
-      return yield* test(leader, yield* ClusterAdmin, yield* AdministrationTurn)
-    }).pipe(Effect.provide(leader.layer))
-  })
-
-const rolesOf = (admin: ClusterAdmin["Service"]) =>
-  admin.members().map(({ nodeName, role }) => `${nodeName} ${role}`)
 
 describe("a leader that changes its cluster", () => {
   it.effect("adds a learner, waits until it has the log, and gives it its vote", () =>
@@ -331,7 +167,7 @@ describe("a leader that changes its cluster", () => {
       Effect.gen(function* () {
         const tagOf = <A, E extends { readonly _tag: string }>(refused: Effect.Effect<A, E>) =>
           Effect.map(Effect.flip(refused), ({ _tag }) => _tag)
-        const stranger = { ...newcomer, nodeName: name(4), address: address(7004) }
+        const stranger = { ...newcomer, nodeName: name(5), address: address(7005) }
         assert.strictEqual(yield* tagOf(admin.add(stranger)), "NodeNotIntroduced")
         assert.strictEqual(yield* tagOf(admin.promote(name(2))), "NotALearner")
         assert.strictEqual(yield* tagOf(admin.remove(name(4))), "MemberUnknown")

@@ -3,10 +3,11 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as CutoverMachine from "../../src/domain/cutover/CutoverMachine.ts"
+import type { WrappedKey } from "../../src/domain/encryption/SidecarState.ts"
 import * as SidecarState from "../../src/domain/encryption/SidecarState.ts"
 import * as WriterRegistry from "../../src/domain/encryption/WriterRegistry.ts"
 import { NotLeader } from "../../src/domain/engine/Errors.ts"
-import type { ClusterId, Term } from "../../src/domain/Ids.ts"
+import type { ClusterId, KeyId, Term } from "../../src/domain/Ids.ts"
 import * as Members from "../../src/domain/members/Members.ts"
 import * as AdministrationTurnLive from "../../src/layers/AdministrationTurnLive.ts"
 import * as EncryptionAdminLive from "../../src/layers/EncryptionAdminLive.ts"
@@ -28,11 +29,16 @@ class FakeNode {
   intake: Intake = { _tag: "Open", term: 4 as Term }
   intakeAfterGate: Intake | undefined
   gateCount = 0
+  /** There are DEKs, and only the enabling itself is left to propose. */
+  isBootstrapped = false
   /** Of each command, the term it was to be proposed in. */
   readonly terms: Array<Term> = []
 
   get layer() {
-    const sidecar = SidecarState.initial("c".repeat(32) as ClusterId)
+    const initial = SidecarState.initial("c".repeat(32) as ClusterId)
+    const active = { storage: 5 as KeyId, raft: 7 as KeyId }
+    const bootstrapped = { ...initial, active, keys: [{} as WrappedKey] }
+    const sidecar = this.isBootstrapped ? bootstrapped : initial
     return EncryptionAdminLive.layer.pipe(
       Layer.provide([
         Layer.succeed(Applier, {
@@ -84,10 +90,13 @@ describe("enabling the storage envelope", () => {
 
   it.effect("proposes in the term it began in, also when it leads another one by then", () =>
     Effect.gen(function* () {
-      const node = new FakeNode()
-      node.intakeAfterGate = { _tag: "Open", term: 6 as Term }
-      yield* enable(node)
-      expect([node.gateCount, node.terms]).toEqual([1, [4]])
+      for (const isBootstrapped of [false, true]) {
+        const node = new FakeNode()
+        node.isBootstrapped = isBootstrapped
+        node.intakeAfterGate = { _tag: "Open", term: 6 as Term }
+        yield* enable(node)
+        expect([node.gateCount, node.terms]).toEqual([1, [4]])
+      }
     })
   )
 })

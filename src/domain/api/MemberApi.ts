@@ -44,6 +44,8 @@ const promoteRefusals = [
   Members.LearnerLagging
 ] as const
 
+const capabilityRefusals = [Members.PeerNotEncryptionCapable, Members.PeerNotRegistered] as const
+
 const MemberChanged = Schema.Struct({
   id: Ids.MemberId,
   role: MembershipRole,
@@ -66,13 +68,13 @@ export class MemberApi extends RpcGroup.make(
       Members.MemberAddressTaken,
       Members.NodeNotIntroduced,
       Members.NodeAtAnotherAddress,
-      Members.PeerNotEncryptionCapable
+      ...capabilityRefusals
     ])
   }),
   Rpc.make("MemberPromote", {
     payload: named,
     success: MemberChanged,
-    error: Schema.Union([...changeFailures, ...promoteRefusals])
+    error: Schema.Union([...changeFailures, ...promoteRefusals, ...capabilityRefusals])
   }),
   Rpc.make("MemberRemove", {
     payload: named,

@@ -50,6 +50,12 @@ export function decode(data: Uint8Array): Decoded<Registration> {
   return reader.end({ keyId, nodeName, incarnation, epoch, openingId })
 }
 
+/** Of another node, and not of the opening that proposed it. */
+export const isOnBehalf = (data: Uint8Array): boolean => {
+  const registration = decode(data)
+  return Result.isSuccess(registration) && registration.success.epoch === 0
+}
+
 /**
  * An epoch that comes from a format wider than its 16 bits (RPC, a file): never truncated. Fails with
  * `LocalEpochOutOfRange`.

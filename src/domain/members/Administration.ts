@@ -24,6 +24,7 @@ export interface Facts {
   /** Up to where each member is known to have the log. */
   readonly matchOf: (id: MemberId) => LogIndex | undefined
   readonly isReachable: (id: MemberId) => boolean
+  /** Are there DEKs, which every member must be able to use? */
   readonly isEncrypted: boolean
   /** Committed entries that a learner may lack when it is promoted. */
   readonly lagMax: number
@@ -74,7 +75,9 @@ export function add(facts: Facts, newcomer: Newcomer): Result.Result<Step, AddRe
     return Result.fail(new Errors.NodeAtAnotherAddress({ nodeName, address, introduced }))
   }
   if (facts.isEncrypted && !introduction.hasKek) {
-    return Result.fail(new Errors.PeerNotEncryptionCapable({ nodeName }))
+    return Result.fail(
+      new Errors.PeerNotEncryptionCapable({ nodeName, reason: { _tag: "EncryptionOff" } })
+    )
   }
   const id = facts.members.nextMemberId
   const { incarnation } = introduction

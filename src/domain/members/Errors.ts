@@ -5,6 +5,7 @@
  * Each says what to do next. Proof: `test/domain/members/Administration.test.ts`.
  */
 import * as Schema from "effect/Schema"
+import { CapabilityReason, sentenceOf } from "../capability/Reason.ts"
 import { MemberId, NodeName } from "../Ids.ts"
 
 /** No member has this name. */
@@ -121,15 +122,31 @@ export class NotAVoter extends Schema.TaggedError<NotAVoter>()("NotAVoter", {
   }
 }
 
-/** The cluster is encrypted, and this node has no key-encryption key. */
+/** The cluster has data keys, and this node cannot use them. */
 export class PeerNotEncryptionCapable extends Schema.TaggedError<PeerNotEncryptionCapable>()(
   "PeerNotEncryptionCapable",
-  { nodeName: NodeName }
+  { nodeName: NodeName, reason: CapabilityReason }
 ) {
   override get message() {
-    return `the cluster is encrypted and ${this.nodeName} has no key-encryption key; restart it with --kek-file and the KEK of the other nodes, then add it again`
+    return `the cluster is encrypted and ${this.nodeName} cannot take part: ${sentenceOf(this.reason)}; then try again`
   }
 }
+
+/** It has no writer id, without which it could never lead (SPEC §6). */
+export class PeerNotRegistered extends Schema.TaggedError<PeerNotRegistered>()(
+  "PeerNotRegistered",
+  { nodeName: NodeName, reason: Schema.Literals(["WriterIdsExhausted", "KeyUnknown"]) }
+) {
+  override get message() {
+    return `${this.nodeName} could not be registered as a writer: ${registrationAdvice[this.reason]}`
+  }
+}
+
+const registrationAdvice = {
+  WriterIdsExhausted:
+    "every writer id of this cluster is taken; export the data and load it into a new cluster",
+  KeyUnknown: "the raft key is not known any more; try again"
+} as const
 
 /** The leader leads on, or another one was elected. */
 export class LeadershipTransferFailed extends Schema.TaggedError<LeadershipTransferFailed>()(
