@@ -226,10 +226,12 @@ export class World {
     })
   }
 
+  /** Not a moment before: a duration is rounded to nanoseconds, so one more is waited. */
   sleepUntil(millis: number): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      Effect.sleep(Math.max(0, millis - this.sim.currentTimeMillisUnsafe()))
-    )
+    return Effect.suspend(() => {
+      const left = millis - this.sim.currentTimeMillisUnsafe()
+      return Effect.sleep(Math.max(0, Number.isInteger(left) ? left : left + 1e-6))
+    })
   }
 
   /** Waits; a violation if it takes longer. */
