@@ -41,6 +41,7 @@ import { Opening } from "../services/Opening.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 import { Transport } from "../services/Transport.ts"
 import * as LatestConfiguration from "./LatestConfiguration.ts"
+import * as LeadingTerm from "./LeadingTerm.ts"
 
 const make = Effect.gen(function* () {
   const introductions = yield* Introductions
@@ -192,10 +193,7 @@ const makeEngineCalls = Effect.gen(function* () {
   const engine = yield* RaftEngine
   const { proposalTimeoutMillis: timeoutMillis } = yield* NodeConfig
   return {
-    leading: Effect.suspend(() => {
-      const intake = engine.intake()
-      return intake._tag === "Open" ? Effect.succeed(intake.term) : Effect.fail(intake.reason)
-    }),
+    leading: yield* LeadingTerm.make,
     /** The turn is kept until it is made, or will not be in this term, whoever waits for it. */
     propose: (
       change: MembershipChange,

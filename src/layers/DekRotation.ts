@@ -19,6 +19,7 @@ import type { DekRotated, EncryptionAdmin, RotateFailure } from "../services/Enc
 import { Keystore } from "../services/Keystore.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
+import * as LeadingTerm from "./LeadingTerm.ts"
 
 /** Draws of an id that another key was given meanwhile: one in four milliards each. */
 const takenTimesMax = 8
@@ -29,18 +30,18 @@ export const make = Effect.gen(function* () {
   const applier = yield* Applier
   const barrier = yield* QuiescenceBarrier
   const engine = yield* RaftEngine
+  const leading = yield* LeadingTerm.make
   const propose = yield* makePropose
 
   const rotateDek: Methods["rotateDek"] = Effect.fnUntraced(function* ({ purpose, ...given }) {
-    const intake = engine.intake()
-    if (intake._tag === "Shut") return yield* Effect.fail(intake.reason)
+    const term = yield* leading
     const { sidecar } = applier
     const asked = { purpose, replaces: given.replaces ?? sidecar.active[purpose] }
     const facts = { sidecar, isBarrierClosed: barrier.state().isClosed }
     const decision = Rotation.decide(facts, asked)
     if (decision._tag === "Refused") return yield* Effect.fail(decision.refusal)
     if (decision._tag === "AlreadyRotated") return answerOf(asked, decision, true)
-    return yield* propose(asked, intake.term)
+    return yield* propose(asked, term)
   })
   const activeDek: Methods["activeDek"] = (purpose) =>
     Effect.flatMap(engine.readIndex, () => {

@@ -22,9 +22,9 @@ import { EncryptionAdmin, type EncryptionStatus } from "../services/EncryptionAd
 import { Keystore } from "../services/Keystore.ts"
 import { Opening } from "../services/Opening.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
-import { RaftEngine } from "../services/RaftEngine.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
 import * as DekRotation from "./DekRotation.ts"
+import * as LeadingTerm from "./LeadingTerm.ts"
 
 /** Rotations that may overtake one call. */
 const staleTimesMax = 8
@@ -35,11 +35,7 @@ const make = Effect.gen(function* () {
   const gate = yield* CapabilityGate
   const status = yield* makeStatus
   const bootstrap = yield* makeBootstrap
-  const engine = yield* RaftEngine
-  const leading = Effect.suspend(() => {
-    const intake = engine.intake()
-    return intake._tag === "Open" ? Effect.succeed(intake.term) : Effect.fail(intake.reason)
-  })
+  const leading = yield* LeadingTerm.make
   const rotation = yield* DekRotation.make
   const turns = yield* AdministrationTurn
 
