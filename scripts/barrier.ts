@@ -6,8 +6,6 @@
  * and each step of the run. The last line is `clusters N, barrier closed: median … ms, longest … ms, client
  * errors N`; exit code 0 only if none was closed for longer than is allowed and no client got an error.
  */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -19,6 +17,7 @@ import * as Fiber from "effect/Fiber"
 import { summaryOf } from "../bench/Summary.ts"
 import * as RpcClientSocket from "../src/layers/RpcClientSocket.ts"
 import * as Cluster from "./cluster/Cluster.ts"
+import * as TemporaryDirectory from "./cluster/TemporaryDirectory.ts"
 import * as NodeProcess from "./demo/NodeProcess.ts"
 import * as Writers from "./demo/Writers.ts"
 
@@ -33,14 +32,9 @@ const clientCount = 24
 /** Before either phase is entered, and after the cutover. */
 const writesPerPart = 300
 
-const temporaryDirectory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "sealog-barrier-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
-
 /** One cluster from its founding to its end. */
 const cutOver = Effect.fnUntraced(function* (number: number) {
-  const directory = yield* temporaryDirectory
+  const directory = yield* TemporaryDirectory.make("barrier")
   const kekFile = join(directory, "kek")
   const { code, stderr } = yield* NodeProcess.run("kek", "generate", "--out", kekFile)
   if (code !== 0) return yield* new BarrierRefused({ message: stderr.trim() })

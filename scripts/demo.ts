@@ -10,8 +10,6 @@
  * Proof: `test/e2e/Demo.test.ts`, `test/scripts/Demo.test.ts`.
  */
 
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -19,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as RpcClientSocket from "../src/layers/RpcClientSocket.ts"
 import * as Cluster from "./cluster/Cluster.ts"
+import * as TemporaryDirectory from "./cluster/TemporaryDirectory.ts"
 import * as NodeProcess from "./demo/NodeProcess.ts"
 import * as Report from "./demo/Report.ts"
 import * as Scenes from "./demo/Scenes.ts"
@@ -41,12 +40,6 @@ const say = (text: string) =>
     stream.write(`${seconds} s  ${text}\n`)
   })
 
-/** Removed when the scope closes. */
-const temporaryDirectory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "sealog-demo-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
-
 const generateKek = Effect.fnUntraced(function* (path: string) {
   const { code, stderr } = yield* NodeProcess.run("kek", "generate", "--out", path)
   if (code !== 0) return yield* new NotAsItMustBe({ message: stderr.trim() })
@@ -55,7 +48,7 @@ const generateKek = Effect.fnUntraced(function* (path: string) {
 
 /** Three nodes, and nobody who writes yet. */
 const openStage = Effect.gen(function* () {
-  const directory = yield* temporaryDirectory
+  const directory = yield* TemporaryDirectory.make("demo")
   const [kekFile, wrongKekFile] = yield* Effect.all(
     [generateKek(join(directory, "kek")), generateKek(join(directory, "wrong-kek"))],
     { concurrency: "unbounded" }

@@ -6,24 +6,22 @@
  * line is `kills N, median … election time-outs, slowest …, lost N`; exit code 0 only if the median is
  * below two election time-outs and everything that was acknowledged is read back.
  */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as NodeConfigLive from "../src/layers/NodeConfigLive.ts"
+import { summaryOf } from "../bench/Summary.ts"
 import * as RpcClientSocket from "../src/layers/RpcClientSocket.ts"
 import * as Cluster from "./cluster/Cluster.ts"
+import { electionMillis, inTimeouts } from "./cluster/ElectionTimeouts.ts"
+import * as TemporaryDirectory from "./cluster/TemporaryDirectory.ts"
 
 class FailoverRefused extends Data.TaggedError("FailoverRefused")<{ readonly message: string }> {}
 
 const say = (line: string) => Effect.sync(() => console.error(line))
 
-const electionMillis = NodeConfigLive.defaults.tickMillis * NodeConfigLive.defaults.electionTicks
 /** The worst median that is accepted, in election time-outs. */
 const medianMax = 2
 const names = ["n1", "n2", "n3"]
@@ -66,19 +64,8 @@ const lostOf = Effect.fnUntraced(function* (
   return found.filter((value) => value === undefined).length
 }, Effect.scoped)
 
-const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[at]! : (sorted[at - 1]! + sorted[at]!) / 2
-}
-
-const inTimeouts = (millis: number): string => (millis / electionMillis).toFixed(2)
-
 const run = Effect.fnUntraced(function* (kills: number) {
-  const directory = yield* Effect.acquireRelease(
-    Effect.promise(() => mkdtemp(join(tmpdir(), "sealog-failover-"))),
-    (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-  )
+  const directory = yield* TemporaryDirectory.make("failover")
   const cluster = yield* Cluster.start({ directory, names })
   const keys = Array.from({ length: kills }, (_, at) => `kill-${at + 1}`)
   const pauses: Array<number> = []
@@ -88,13 +75,13 @@ const run = Effect.fnUntraced(function* (kills: number) {
     yield* say(`${key}: ${millis.toFixed(0)} ms, ${inTimeouts(millis)} election time-outs`)
   }
   const lost = yield* lostOf(cluster, keys)
-  const middle = median(pauses)
+  const { max, median } = summaryOf(pauses)
   yield* Effect.sync(() =>
     console.log(
-      `kills ${kills}, median ${inTimeouts(middle)} election time-outs, slowest ${inTimeouts(Math.max(...pauses))}, lost ${lost}`
+      `kills ${kills}, median ${inTimeouts(median)} election time-outs, slowest ${inTimeouts(max)}, lost ${lost}`
     )
   )
-  if (lost > 0 || middle >= medianMax * electionMillis) {
+  if (lost > 0 || median >= medianMax * electionMillis) {
     return yield* new FailoverRefused({ message: "not as it must be" })
   }
 }, Effect.scoped)

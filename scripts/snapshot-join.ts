@@ -7,8 +7,6 @@
  * value is there. Fewer than about 1,030 MiB are not compacted, and refused.
  */
 import { readFileSync } from "node:fs"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -23,6 +21,7 @@ import * as NodeConfigLive from "../src/layers/NodeConfigLive.ts"
 import * as RpcClientSocket from "../src/layers/RpcClientSocket.ts"
 import * as Cluster from "./cluster/Cluster.ts"
 import { keptPorts } from "./cluster/KeptPort.ts"
+import * as TemporaryDirectory from "./cluster/TemporaryDirectory.ts"
 import * as NodeProcess from "./demo/NodeProcess.ts"
 
 class JoinFailed extends Data.TaggedError("JoinFailed")<{ readonly message: string }> {}
@@ -68,10 +67,7 @@ const wrongValues = Effect.fnUntraced(function* (client: RpcClientSocket.Client,
 })
 
 const run = Effect.fnUntraced(function* (mebibytes: number) {
-  const directory = yield* Effect.acquireRelease(
-    Effect.promise(() => mkdtemp(join(tmpdir(), "sealog-join-"))),
-    (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-  )
+  const directory = yield* TemporaryDirectory.make("join")
   const nodeOf = (nodeName: string, flags: ReadonlyArray<string>) => ({
     ...{ directory: join(directory, nodeName), nodeName, flags, launch }
   })

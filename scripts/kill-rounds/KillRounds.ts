@@ -6,13 +6,12 @@
  * of a life the raw files are searched for what was written in phase 2. The kills go where the plan
  * says; which system call they hit is up to the machine, so a seed repeats a run only roughly.
  */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
+import * as TemporaryDirectory from "../cluster/TemporaryDirectory.ts"
 import * as DiskScan from "../demo/DiskScan.ts"
 import * as NodeProcess from "../demo/NodeProcess.ts"
 import { Ledger } from "./Ledger.ts"
@@ -217,13 +216,8 @@ const searchFiles = Effect.fnUntraced(function* (life: Life) {
   )
 })
 
-const temporaryDirectory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "sealog-kill-rounds-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
-
 const playLife = Effect.fnUntraced(function* (rounds: Plan.Life, options: Options, tally: Tally) {
-  const directory = yield* temporaryDirectory
+  const directory = yield* TemporaryDirectory.make("kill-rounds")
   const kekFile = join(directory, "kek")
   const generated = yield* NodeProcess.run("kek", "generate", "--out", kekFile)
   if (generated.code !== 0) return yield* new RoundsEnded({ message: generated.stderr })

@@ -1,5 +1,6 @@
 /** What episodes came to, in words. */
-import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
+import { summaryOf } from "../../bench/Summary.ts"
+import { inTimeouts } from "../cluster/ElectionTimeouts.ts"
 import type * as CutoverEpisode from "./CutoverEpisode.ts"
 import * as CutoverPlan from "./CutoverPlan.ts"
 import type { Judged, Outcome } from "./Episode.ts"
@@ -55,15 +56,15 @@ export function cutoverText(outcomes: ReadonlyArray<CutoverEpisode.Outcome>): st
     outcomes.flatMap(({ flowMillis, plan }) =>
       flowMillis !== undefined && isMeant(plan) ? [flowMillis] : []
     )
-  const all = flows(() => true)
+  const all = summaryOf(flows(() => true))
   const medians = CutoverPlan.faults.map(
-    (fault) => `${fault} ${inTimeouts(median(flows((plan) => plan.fault === fault)))}`
+    (fault) => `${fault} ${told(summaryOf(flows((plan) => plan.fault === fault)).median)}`
   )
   const cells = new Set(outcomes.map(({ plan: { fault, step } }) => `${step} ${fault}`))
   return [
     ...outcomes.filter((outcome) => !isGoodCutover([outcome])).map(cutoverEpisode),
     `${cells.size} of ${CutoverPlan.cellCount} pairs of step and fault`,
-    `writes flow again after, median in election time-outs: ${medians.join(", ")}, all ${inTimeouts(median(all))}; slowest ${inTimeouts(Math.max(...all))}`,
+    `writes flow again after, median in election time-outs: ${medians.join(", ")}, all ${told(all.median)}; slowest ${told(all.max)}`,
     `${counts(outcomes)}, client errors ${sum(outcomes, ({ clientErrors }) => clientErrors.length)}`
   ].join("\n")
 }
@@ -74,14 +75,5 @@ const sum = <A>(all: ReadonlyArray<A>, count: (one: A) => number) =>
 const counts = (outcomes: ReadonlyArray<Judged>): string =>
   `episodes ${outcomes.length}, operations ${sum(outcomes, ({ operations }) => operations)}, violations ${sum(outcomes, ({ violations }) => violations.length)}, undecided ${sum(outcomes, ({ undecided }) => undecided.length)}`
 
-const electionMillis = NodeConfigLive.defaults.tickMillis * NodeConfigLive.defaults.electionTicks
-
-const inTimeouts = (millis: number | undefined): string =>
-  millis === undefined || !Number.isFinite(millis) ? "none" : (millis / electionMillis).toFixed(2)
-
-function median(values: ReadonlyArray<number>): number | undefined {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = sorted.length >> 1
-  if (sorted.length % 2 === 1 || sorted.length === 0) return sorted[at]
-  return (sorted[at - 1]! + sorted[at]!) / 2
-}
+/** Of no times at all there is none. */
+const told = (millis: number): string => (Number.isFinite(millis) ? inTimeouts(millis) : "none")
