@@ -1,9 +1,9 @@
 /** Many seeds, on as many threads as asked for; what was done stands in a file, if one is named. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { Worker } from "node:worker_threads"
 import { steps } from "../../test/simulation/CutoverSteps.ts"
 import * as Program from "../../test/simulation/Program.ts"
 import { cells, states } from "../../test/simulation/Simulation.ts"
+import { SimulateThread } from "./SimulateThread.ts"
 import type { Finding } from "./SimulateWorker.ts"
 
 export interface Options {
@@ -24,7 +24,7 @@ interface Progress {
   reached: Record<string, number>
 }
 
-/** Seeds between two writes of the state file, for each worker. */
+/** Seeds between two writes of the state file, for each thread. */
 const seedsPerBatch = 25
 
 export async function run(options: Options): Promise<boolean> {
@@ -32,15 +32,22 @@ export async function run(options: Options): Promise<boolean> {
   const progress = resumed(options)
   const began = performance.now()
   const first = progress.next
-  while (progress.next < seed + seeds) {
-    const until = Math.min(seed + seeds, progress.next + seedsPerBatch * options.workers)
-    for (const finding of await batch(progress.next, until, options)) note(progress, finding, nodes)
-    progress.next = until
-    if (options.stateFile !== undefined) {
-      writeFileSync(options.stateFile, `${JSON.stringify(progress)}\n`)
+  const threads = Array.from({ length: options.workers }, () => new SimulateThread(nodes))
+  try {
+    while (progress.next < seed + seeds) {
+      const until = Math.min(seed + seeds, progress.next + seedsPerBatch * threads.length)
+      for (const finding of await batch(progress.next, until, threads)) {
+        note(progress, finding, nodes)
+      }
+      progress.next = until
+      if (options.stateFile !== undefined) {
+        writeFileSync(options.stateFile, `${JSON.stringify(progress)}\n`)
+      }
+      const perSecond = ((until - first) * 1_000) / (performance.now() - began)
+      console.error(`simulate: ${until - seed} of ${seeds} seeds, ${perSecond.toFixed(1)} a second`)
     }
-    const perSecond = ((until - first) * 1_000) / (performance.now() - began)
-    console.error(`simulate: ${until - seed} of ${seeds} seeds, ${perSecond.toFixed(1)} a second`)
+  } finally {
+    for (const thread of threads) thread.end()
   }
   return report(progress, seeds)
 }
@@ -56,29 +63,20 @@ function resumed({ nodes, seed, stateFile }: Options): Progress {
   return { seed, nodes, next: seed, violations: 0, mismatches: 0, reached: {} }
 }
 
+/** Whichever thread is free takes the next seed; what was found is in the order of the seeds. */
 async function batch(
   from: number,
   until: number,
-  { nodes, workers }: Options
+  threads: ReadonlyArray<SimulateThread>
 ): Promise<ReadonlyArray<Finding>> {
-  const share = Math.ceil((until - from) / workers)
-  const parts = Array.from({ length: workers }, (_, at) => ({
-    from: from + at * share,
-    until: Math.min(until, from + (at + 1) * share),
-    nodes
-  }))
-  const busy = parts.filter((part) => part.from < part.until)
-  const findings = await Promise.all(busy.map((part) => inWorker(part)))
-  return findings.flat()
+  const findings: Array<Finding> = []
+  let next = from
+  const work = async (thread: SimulateThread) => {
+    for (let seed = next++; seed < until; seed = next++) findings.push(await thread.findingOf(seed))
+  }
+  await Promise.all(threads.map(work))
+  return findings.toSorted((a, b) => a.seed - b.seed)
 }
-
-const inWorker = (workerData: object): Promise<ReadonlyArray<Finding>> =>
-  new Promise((resolve, reject) => {
-    const worker = new Worker(new URL("./SimulateWorker.ts", import.meta.url), { workerData })
-    worker.once("message", resolve)
-    worker.once("error", reject)
-    worker.once("exit", (code) => reject(new Error(`a worker ended with ${code} and no word`)))
-  })
 
 function note(progress: Progress, finding: Finding, nodes: number): void {
   const { isMismatch, kept, reached, seed, violation } = finding
