@@ -11,36 +11,24 @@ import * as Result from "effect/Result"
 import type { Endpoint } from "../domain/api/Endpoint.ts"
 import * as CapabilityAnswer from "../domain/capability/CapabilityAnswer.ts"
 import * as Challenge from "../domain/capability/Challenge.ts"
-import * as Formats from "../domain/capability/Formats.ts"
 import type { WriterIdentity } from "../domain/encryption/WriterIdentity.ts"
-import { version } from "../domain/Version.ts"
-import { Keystore } from "../services/Keystore.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
+import * as CapabilityLive from "./CapabilityLive.ts"
 import * as PeerListener from "./PeerListener.ts"
 import type { PeerSocket } from "./PeerSocket.ts"
 
 /** Listens until the scope closes. */
 export const listen = Effect.fnUntraced(function* (address: Endpoint, node: WriterIdentity) {
-  const keystore = yield* Keystore
+  const capability = (yield* CapabilityLive.ofNewcomer)(node)
   const { peerConnectTimeoutMillis } = yield* NodeConfig
-  const { incarnation, nodeName } = node
-  const answerTo = ({ keys, requestId, ...question }: Challenge.Challenge) =>
-    Effect.map(keystore.prove({ ...question, nodeName, incarnation }, keys), (proofs) =>
-      CapabilityAnswer.encode({
-        ...{ requestId, nodeName, incarnation, proofs },
-        ...{ member: undefined, epoch: 0, epochTakenBy: undefined },
-        encryption: keystore.encryption,
-        softwareVersion: version,
-        formats: Formats.own
-      })
-    )
   const accept = (socket: PeerSocket) =>
     Effect.gen(function* () {
       const frame = yield* socket.first
       if (frame?.type !== "challenge") return
       const challenge = Challenge.decode(frame.body)
       if (Result.isFailure(challenge)) return
-      socket.endWith("capability", yield* answerTo(challenge.success))
+      const answer = yield* capability.answer(challenge.success)
+      socket.endWith("capability", CapabilityAnswer.encode(answer))
       yield* socket.closed
     }).pipe(Effect.timeoutOption(peerConnectTimeoutMillis))
   yield* PeerListener.listen(address, accept)

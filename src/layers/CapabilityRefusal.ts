@@ -1,7 +1,7 @@
 /**
  * What the capability gate refuses: every node that cannot take part, with its reason (SPEC §14).
  *
- * Proof: `test/layers/CapabilityGatePeers.test.ts`.
+ * Proof: `test/layers/CapabilityGate.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Verdict from "../domain/capability/Verdict.ts"

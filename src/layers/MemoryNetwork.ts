@@ -3,13 +3,18 @@
  *
  * It outlives them, so that a node can be opened again. A test says what becomes of each message: lost,
  * late, or delivered more than once. Deterministic: time is Effect's clock, and no chance of its own.
- * Proof: `test/contracts/Transport.ts`, run by `test/layers/TransportMemory.test.ts`.
+ * Proof: `test/contracts/Transport.ts`, `test/contracts/MemberChallenge.ts`.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { MemberId } from "../domain/Ids.ts"
+import type { CapabilityAnswer } from "../domain/capability/CapabilityAnswer.ts"
+import type { Challenge } from "../domain/capability/Challenge.ts"
+import type { UnreachableDetail } from "../domain/capability/Reason.ts"
+import type { MemberId, NodeName } from "../domain/Ids.ts"
 import type { SnapshotTransferFailure } from "../domain/peer/Errors.ts"
 import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
+import type { Capability } from "../services/Capability.ts"
 import type { Receiver } from "../services/Transport.ts"
 
 /** A node on the network. */
@@ -24,10 +29,20 @@ export interface Station {
   ) => Effect.Effect<void, SnapshotTransferFailure>
 }
 
+/** Who asks whom. */
+export interface Exchange {
+  readonly from: NodeName
+  readonly to: NodeName
+}
+
 export class MemoryNetwork {
   /** After how many milliseconds a message arrives, once for each number; none: it is lost. */
   fate: (message: Message) => ReadonlyArray<number> = () => [0]
+  /** How a question gets to a node, and its answer back: at once. */
+  exchange = <A>(_: Exchange, answer: Effect.Effect<A>): Effect.Effect<A> => answer
   private readonly stations = new Map<MemberId, Station>()
+  /** By name, as a node has it also before it is a member. */
+  private readonly answering = new Map<NodeName, Capability["Service"]>()
 
   join(id: MemberId, station: Station): void {
     this.stations.set(id, station)
@@ -49,5 +64,31 @@ export class MemoryNetwork {
     if (station === undefined) return false
     station.receiver.message(message)
     return true
+  }
+
+  /** The node of this name is asked from here on, until the scope closes. */
+  answers(
+    name: NodeName,
+    capability: Capability["Service"]
+  ): Effect.Effect<void, never, Scope.Scope> {
+    return Effect.acquireRelease(
+      Effect.sync(() => void this.answering.set(name, capability)),
+      () =>
+        Effect.sync(() => {
+          if (this.answering.get(name) === capability) this.answering.delete(name)
+        })
+    )
+  }
+
+  /** What the node answers; fails if there is none. */
+  challenge(
+    exchange: Exchange,
+    challenge: Challenge
+  ): Effect.Effect<CapabilityAnswer, UnreachableDetail> {
+    return Effect.suspend((): Effect.Effect<CapabilityAnswer, UnreachableDetail> => {
+      const capability = this.answering.get(exchange.to)
+      if (capability === undefined) return Effect.fail("noConnection")
+      return this.exchange(exchange, capability.answer(challenge))
+    })
   }
 }

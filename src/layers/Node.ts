@@ -11,10 +11,10 @@ import * as Layer from "effect/Layer"
 import type { GroupId, NodeName } from "../domain/Ids.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { Admission } from "../services/Admission.ts"
-import type { CapabilityGate } from "../services/CapabilityGate.ts"
 import type { Csprng } from "../services/Csprng.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
 import type { Keystore } from "../services/Keystore.ts"
+import type { MemberChallenge } from "../services/MemberChallenge.ts"
 import type { NodeConfig, NodeSettings } from "../services/NodeConfig.ts"
 import { PeerAddress } from "../services/PeerAddress.ts"
 import type { Telemetry } from "../services/Telemetry.ts"
@@ -22,8 +22,7 @@ import type { Transport } from "../services/Transport.ts"
 import * as AdministrationTurnLive from "./AdministrationTurnLive.ts"
 import * as AdmissionAlone from "./AdmissionAlone.ts"
 import * as ApplierLive from "./ApplierLive.ts"
-import * as CapabilityGateLocal from "./CapabilityGateLocal.ts"
-import * as CapabilityGatePeers from "./CapabilityGatePeers.ts"
+import * as CapabilityGateLive from "./CapabilityGateLive.ts"
 import * as CapabilityLive from "./CapabilityLive.ts"
 import * as ClusterAdminLive from "./ClusterAdminLive.ts"
 import * as CoordinatorLive from "./CoordinatorLive.ts"
@@ -38,6 +37,8 @@ import * as KeystoreLive from "./KeystoreLive.ts"
 import * as KvStoreLive from "./KvStoreLive.ts"
 import * as LogCompactionLive from "./LogCompactionLive.ts"
 import * as LogEnvironmentLmdb from "./LogEnvironmentLmdb.ts"
+import * as MemberChallengeNone from "./MemberChallengeNone.ts"
+import * as MemberChallengeSocket from "./MemberChallengeSocket.ts"
 import * as NodeConfigLive from "./NodeConfigLive.ts"
 import * as NodeMetrics from "./NodeMetrics.ts"
 import * as NodeStatusLive from "./NodeStatusLive.ts"
@@ -69,22 +70,19 @@ export const isolated = <A, E, R>(node: Layer.Layer<A, E, R>): Layer.Layer<A, E,
   Layer.suspend(() => Layer.fresh(node))
 
 /** What decides and what is decided with, above the transport and the state. */
-const replicationWith = <R>(gate: Layer.Layer<CapabilityGate, never, R>) =>
-  Layer.mergeAll(
-    ReplicaLive.layer,
-    EncryptionAdminLive.layer,
-    ClusterAdminLive.layer,
-    IntroductionsLive.attached
-  ).pipe(
-    Layer.provideMerge(CutoverLive.layer),
-    Layer.provideMerge(Layer.mergeAll(gate, AdministrationTurnLive.layer)),
-    Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
-    Layer.provideMerge(CoordinatorLive.layer),
-    Layer.provideMerge(NodeStatusLive.layer),
-    Layer.provideMerge(RaftEngineLive.layer)
-  )
-
-const replication = replicationWith(CapabilityGateLocal.layer)
+const replication = Layer.mergeAll(
+  ReplicaLive.layer,
+  EncryptionAdminLive.layer,
+  ClusterAdminLive.layer,
+  IntroductionsLive.attached
+).pipe(
+  Layer.provideMerge(CutoverLive.layer),
+  Layer.provideMerge(Layer.mergeAll(CapabilityGateLive.layer, AdministrationTurnLive.layer)),
+  Layer.provideMerge(Layer.mergeAll(NodeMetrics.layer, SessionExpiryLive.layer)),
+  Layer.provideMerge(CoordinatorLive.layer),
+  Layer.provideMerge(NodeStatusLive.layer),
+  Layer.provideMerge(RaftEngineLive.layer)
+)
 
 /** The state as it was applied; its guards pass before the transport opens a port. */
 const state = LogCompactionLive.layer({ groupId }).pipe(
@@ -97,6 +95,9 @@ interface Named {
   readonly nodeName: NodeName
 }
 
+/** Whom it talks to, and how it asks them what they can do. */
+type Peers = Transport | MemberChallenge
+
 /** Requires an admission, which may tell what it waits for. */
 const opened = (options: Named) =>
   IntroductionsLive.layer.pipe(Layer.provideMerge(OpeningLive.layer(options)))
@@ -108,18 +109,13 @@ const telemetry = (options: Named) => TelemetryLive.layer({ ...options, groupId 
  * provider and the machine.
  */
 export const replica = (options: Named) =>
-  replication.pipe(
-    Layer.provideMerge(state),
-    Layer.provideMerge(opened(options)),
-    Layer.provideMerge(telemetry(options))
-  )
+  replicaOver({ ...options, peers: MemberChallengeNone.layer })
 
-/** The same over a transport that has to know who this node is, and what it has applied. */
-export const replicaOver = <E, R>(
-  options: Named & { readonly transport: Layer.Layer<Transport, E, R> }
-) =>
+/** The same over peers that have to know who this node is, and what it has applied. */
+export const replicaOver = <A, E, R>(options: Named & { readonly peers: Layer.Layer<A, E, R> }) =>
   replication.pipe(
-    Layer.provideMerge(options.transport),
+    Layer.provideMerge(options.peers),
+    Layer.provideMerge(CapabilityLive.layer),
     Layer.provideMerge(state),
     Layer.provideMerge(opened(options)),
     Layer.provideMerge(telemetry(options))
@@ -132,11 +128,10 @@ export const replicaKv = (options: { readonly nodeName: NodeName }) =>
     Layer.provideMerge(StateMachineKv.layer)
   )
 
-/** The same over a transport that has to know who this node is. */
-export const replicaKvOver = <E, R>(options: {
-  readonly nodeName: NodeName
-  readonly transport: Layer.Layer<Transport, E, R>
-}) =>
+/** The same over peers that have to know who this node is. */
+export const replicaKvOver = <E, R>(
+  options: Named & { readonly peers: Layer.Layer<Peers, E, R> }
+) =>
   KvStoreLive.layer.pipe(
     Layer.provideMerge(replicaOver(options)),
     Layer.provideMerge(StateMachineKv.layer)
@@ -173,12 +168,15 @@ export interface Peering<E> {
 }
 
 /** TCP, if the node has an address for its peers. */
-const transport = ({ address, clientEndpoint }: Omit<Peering<never>, "admission">) =>
+const peers = ({ address, clientEndpoint }: Omit<Peering<never>, "admission">) =>
   Layer.unwrap(
     Effect.map(PeerAddress, ({ address: listen }) =>
       listen === undefined ? TransportNone.layer : TransportSocket.layer({ listen, clientEndpoint })
     )
-  ).pipe(Layer.provideMerge(PeerAddressLive.layer(address)))
+  ).pipe(
+    Layer.provideMerge(MemberChallengeSocket.layer),
+    Layer.provideMerge(PeerAddressLive.layer(address))
+  )
 
 /** The KV store on LMDB in one directory, as a member of a cluster; requires a KEK provider. */
 export const layerPeer = <E>(
@@ -186,8 +184,8 @@ export const layerPeer = <E>(
     Peering<E> & { readonly directory: string; readonly settings?: Partial<NodeSettings> }
 ) =>
   Layer.mergeAll(KvStoreLive.layer, PeerAddressUpdate.layer).pipe(
-    Layer.provideMerge(replicationWith(CapabilityGatePeers.layer)),
-    Layer.provideMerge(transport(options)),
+    Layer.provideMerge(replication),
+    Layer.provideMerge(peers(options)),
     Layer.provideMerge(CapabilityLive.layer),
     Layer.provideMerge(state),
     // The keystore is the same one as above, by its identity: the KEK is loaded once.

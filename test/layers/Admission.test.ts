@@ -13,9 +13,9 @@ import * as BootstrapList from "../../src/domain/peer/BootstrapList.ts"
 import type { Introduction } from "../../src/domain/peer/Introduction.ts"
 import * as AdmissionBootstrap from "../../src/layers/AdmissionBootstrap.ts"
 import * as AdmissionJoin from "../../src/layers/AdmissionJoin.ts"
-import * as CapabilityDial from "../../src/layers/CapabilityDial.ts"
 import * as CsprngNode from "../../src/layers/CsprngNode.ts"
 import * as KeystoreLive from "../../src/layers/KeystoreLive.ts"
+import * as MemberChallengeSocket from "../../src/layers/MemberChallengeSocket.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as PeerAccept from "../../src/layers/PeerAccept.ts"
 import * as PeerListener from "../../src/layers/PeerListener.ts"
@@ -23,6 +23,7 @@ import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
 import { Admission } from "../../src/services/Admission.ts"
 import type { Csprng } from "../../src/services/Csprng.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
+import { MemberChallenge } from "../../src/services/MemberChallenge.ts"
 import type { NodeConfig } from "../../src/services/NodeConfig.ts"
 import { Telemetry } from "../../src/services/Telemetry.ts"
 import { until } from "../contracts/Transport.ts"
@@ -252,17 +253,19 @@ describe("AdmissionJoin", () => {
       const subject = { nonce: Buffer.alloc(32, 9), clusterId }
       const keys = [{ id, wrapped, clusterId, purpose: "raft" as const }]
       const challenge = { requestId: 3n, ...subject, keys }
-      const answer = yield* CapabilityDial.ask({ host: "127.0.0.1", port: own }, challenge)
       const node = { nodeName: NodeName.make("n4"), incarnation: incarnationOf(4) }
+      const ask = Effect.flatMap(MemberChallenge, (challenges) => {
+        const address = { host: "127.0.0.1", port: own }
+        return challenges.ask({ ...node, address, memberId: undefined }, challenge)
+      }).pipe(Effect.provide(MemberChallengeSocket.layer))
+      const answer = yield* ask
       expect(answer).toMatchObject({ ...node, member: undefined, encryption: "ready", epoch: 0 })
       const proven = yield* keystore.proven({ ...subject, ...node }, keys, answer.proofs)
       expect([...proven]).toEqual([id])
 
       yield* listening(target, () => admittedAs(4))
       yield* four.admitted
-      const gone = yield* Effect.flip(
-        CapabilityDial.ask({ host: "127.0.0.1", port: own }, challenge)
-      )
+      const gone = yield* Effect.flip(ask)
       expect(gone, "the transport opens the port next").toBe("noConnection")
     })
   )

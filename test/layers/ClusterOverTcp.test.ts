@@ -10,6 +10,7 @@ import * as BootstrapList from "../../src/domain/peer/BootstrapList.ts"
 import * as AdmissionBootstrap from "../../src/layers/AdmissionBootstrap.ts"
 import * as CsprngNode from "../../src/layers/CsprngNode.ts"
 import * as KekProviderNone from "../../src/layers/KekProviderNone.ts"
+import * as MemberChallengeSocket from "../../src/layers/MemberChallengeSocket.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as Node from "../../src/layers/Node.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
@@ -33,7 +34,8 @@ const nodeLayer = (list: BootstrapList.BootstrapList, at: number, disk: MemoryDi
   const telemetry = TelemetryLive.layer({ nodeName, groupId: Node.groupId })
   const admission = AdmissionBootstrap.layer({ list, own: nodeName, hasKek: false })
   const transport = TransportSocket.layer({ listen, clientEndpoint: Effect.succeed(undefined) })
-  return Node.replicaKvOver({ nodeName, transport }).pipe(
+  const peers = Layer.merge(transport, MemberChallengeSocket.layer)
+  return Node.replicaKvOver({ nodeName, peers }).pipe(
     Layer.provide(Layer.provide(admission, telemetry)),
     Layer.provide(NodeMemory.stores({ disk })),
     Layer.provide(Layer.mergeAll(KekProviderNone.layer, CsprngNode.layer, settings)),

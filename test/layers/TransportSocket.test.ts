@@ -3,56 +3,22 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import type { Incarnation, OpeningId } from "../../src/domain/Ids.ts"
+import type { OpeningId } from "../../src/domain/Ids.ts"
 import * as Frame from "../../src/domain/peer/Frame.ts"
 import * as Handshake from "../../src/domain/peer/Handshake.ts"
 import * as PeerMessages from "../../src/domain/peer/PeerMessages.ts"
-import type { NodeEvent } from "../../src/domain/telemetry/NodeEvent.ts"
-import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
-import * as TelemetryLive from "../../src/layers/TelemetryLive.ts"
 import * as TransportSocket from "../../src/layers/TransportSocket.ts"
-import { Introductions } from "../../src/services/Introductions.ts"
-import type { NodeSettings } from "../../src/services/NodeConfig.ts"
-import { Opening } from "../../src/services/Opening.ts"
-import { PeerOpenings } from "../../src/services/PeerOpenings.ts"
-import { Telemetry } from "../../src/services/Telemetry.ts"
 import * as SnapshotTransferContract from "../contracts/SnapshotTransfer.ts"
 import * as TransportContract from "../contracts/Transport.ts"
 import { incarnationOf, openingOf, peerOf } from "../support/PeerIdentities.ts"
+import { type SocketPeerOptions, socketPeer } from "../support/SocketPeer.ts"
 
 const { installSnapshot } = SnapshotTransferContract
 const { allKnown, member, numbered, Post, until } = TransportContract
 
-interface MemberOptions {
-  readonly opening?: Partial<Opening["Service"]>
-  readonly settings?: Partial<NodeSettings>
-}
-
 /** A member on a port of its own; it knows nobody until it is told. */
-const openMember = Effect.fnUntraced(function* (id: number, options: MemberOptions = {}) {
-  const events: Array<NodeEvent> = []
-  const seen = new Map<Incarnation, Handshake.SeenOpening>()
-  const opening = openingOf(id, options.opening)
-  const telemetry = Layer.effect(
-    Telemetry,
-    Effect.map(Telemetry, (live) => ({ ...live, report: (event) => void events.push(event) }))
-  ).pipe(Layer.provide(TelemetryLive.layer(opening)))
-  const parts = Layer.mergeAll(
-    Layer.succeed(Opening, opening),
-    Layer.succeed(PeerOpenings, {
-      seenOf: (incarnation) => seen.get(incarnation),
-      know: () => {},
-      remember: ({ incarnation, seen: opened }) =>
-        Effect.sync(() => void seen.set(incarnation, opened))
-    }),
-    Layer.succeed(Introductions, {
-      answer: () => ({ _tag: "Waiting", leader: undefined }),
-      newest: () => undefined,
-      attach: () => {}
-    }),
-    NodeConfigLive.layer({ peerBackoffMillis: { min: 1, max: 20 }, ...options.settings }),
-    telemetry
-  )
+const openMember = Effect.fnUntraced(function* (id: number, options: SocketPeerOptions = {}) {
+  const { events, parts, seen } = socketPeer(id, options)
   const { address, transport } = yield* TransportSocket.open({
     listen: { host: "127.0.0.1", port: 0 },
     clientEndpoint: Effect.succeed(`client-of-${id}:1`)
@@ -133,7 +99,7 @@ describe("members that dial each other (SPEC §3, §9)", () => {
     )
   )
 
-  it.live.each<readonly [string, MemberOptions["opening"]]>([
+  it.live.each<readonly [string, SocketPeerOptions["opening"]]>([
     ["otherCluster", { clusterId: "f".repeat(32) as never }],
     ["otherGroup", { groupId: 3 as never }],
     ["otherName", { nodeName: "other" as never }],

@@ -15,6 +15,9 @@ import type { WriterIdentity } from "../../src/domain/encryption/WriterIdentity.
 import type { ClusterId, MemberId, NodeName } from "../../src/domain/Ids.ts"
 import { invariant } from "../../src/domain/Invariant.ts"
 import type { Member } from "../../src/domain/members/Member.ts"
+import * as CapabilityLive from "../../src/layers/CapabilityLive.ts"
+import * as KeystoreLive from "../../src/layers/KeystoreLive.ts"
+import * as MemberChallengeMemory from "../../src/layers/MemberChallengeMemory.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { MemoryNetwork } from "../../src/layers/MemoryNetwork.ts"
 import * as Node from "../../src/layers/Node.ts"
@@ -36,6 +39,8 @@ export interface MemoryClusterOptions {
   readonly seed?: number
   readonly settings?: Partial<NodeSettings>
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>>
+  /** Of every byte of the KEK with which a node is opened next, if it is not that of all others. */
+  readonly kekValueOf?: (name: string) => number | undefined
   /** A disk that is watched, instead of a plain one. */
   readonly makeDisk?: (name: string) => MemoryDisk
   /** Stores with a bug planted in them, instead of the plain ones. */
@@ -44,14 +49,32 @@ export interface MemoryClusterOptions {
   readonly swaps?: (name: string) => ReadonlyArray<Swap>
 }
 
+/** While it waits it can be asked whether it could use the keys, as at the port of `serve --join`. */
+const admission = (cluster: MemoryCluster) =>
+  Layer.effect(
+    Admission,
+    Effect.map(CapabilityLive.ofNewcomer, (capabilityOf) => ({
+      admit: (node) =>
+        Effect.scoped(
+          Effect.andThen(
+            cluster.network.answers(node.nodeName, capabilityOf(node)),
+            cluster.admit(node)
+          )
+        )
+    }))
+  ).pipe(Layer.provide(KeystoreLive.layer))
+
 const nodeLayer = (cluster: MemoryCluster, name: string, seed: number) =>
   Node.replicaKvOver({
     nodeName: name as NodeName,
-    transport: TransportMemory.layer({ network: cluster.network })
+    peers: Layer.merge(
+      TransportMemory.layer({ network: cluster.network }),
+      MemberChallengeMemory.layer({ network: cluster.network })
+    )
   }).pipe(
     Layer.provideMerge((cluster.options.stores ?? NodeMemory.stores)({ disk: cluster.disk(name) })),
-    Layer.provide(Layer.succeed(Admission, { admit: (node) => cluster.admit(node) })),
-    Layer.provide(kek()),
+    Layer.provide(admission(cluster)),
+    Layer.provide(kek(cluster.options.kekValueOf?.(name))),
     Layer.provideMerge(csprng(seed)),
     Layer.provideMerge(NodeConfigLive.layer(cluster.options.settings)),
     Layer.provide(Logger.layer(cluster.options.loggers ?? []))

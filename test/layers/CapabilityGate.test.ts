@@ -8,8 +8,9 @@ import * as WriterRegistry from "../../src/domain/encryption/WriterRegistry.ts"
 import type { ClusterId, Incarnation, MemberId, NodeName } from "../../src/domain/Ids.ts"
 import type { Member } from "../../src/domain/members/Member.ts"
 import * as Members from "../../src/domain/members/Members.ts"
-import * as CapabilityGatePeers from "../../src/layers/CapabilityGatePeers.ts"
+import * as CapabilityGateLive from "../../src/layers/CapabilityGateLive.ts"
 import * as KeystoreLive from "../../src/layers/KeystoreLive.ts"
+import * as MemberChallengeSocket from "../../src/layers/MemberChallengeSocket.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { Capability } from "../../src/services/Capability.ts"
@@ -72,11 +73,12 @@ const checked = (
     Layer.succeed(Opening, { clusterId, memberId: self.id } as Opening["Service"]),
     Layer.succeed(RaftEngine, { isMembershipPending: () => false } as RaftEngine["Service"]),
     NodeConfigLive.layer({}),
+    MemberChallengeSocket.layer,
     csprng(1),
     Layer.provideMerge(capability(forged), Layer.provide(KeystoreLive.layer, [csprng(2), kek()]))
   )
   return Effect.flatMap(CapabilityGate, (gate) => gate.check).pipe(
-    Effect.provide(Layer.provide(CapabilityGatePeers.layer, services)),
+    Effect.provide(Layer.provide(CapabilityGateLive.layer, services)),
     Effect.exit
   )
 }

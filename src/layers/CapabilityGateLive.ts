@@ -1,10 +1,10 @@
 /**
- * The capability gate of a cluster: every voter and learner is asked at its peer address, at once, and
- * this node in the same way (SPEC §14).
+ * The capability gate: every voter and learner is asked, at once, and this node in the same way
+ * (SPEC §14).
  *
  * What must never happen: a member left out, an answer of old taken for a new one, a wait without a
- * bound. Proof: `test/layers/CapabilityGatePeers.test.ts`, and with real
- * nodes `test/e2e/CapabilityGate.test.ts`.
+ * bound. Proof: `test/layers/CapabilityGate.test.ts`, the simulator (`invariants/GateKeepsOut.ts`), and
+ * with real nodes `test/e2e/CapabilityGate.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,10 +20,10 @@ import { Capability } from "../services/Capability.ts"
 import { type Candidate, CapabilityGate, type Surveyed } from "../services/CapabilityGate.ts"
 import { Csprng } from "../services/Csprng.ts"
 import { Keystore } from "../services/Keystore.ts"
+import { MemberChallenge } from "../services/MemberChallenge.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import type { RaftEngine } from "../services/RaftEngine.ts"
-import * as CapabilityDial from "./CapabilityDial.ts"
 import * as CapabilityRefusal from "./CapabilityRefusal.ts"
 import * as LatestConfiguration from "./LatestConfiguration.ts"
 
@@ -96,18 +96,18 @@ const surveyed = ({ answer, nodeName, reason }: Verdict.Report): Surveyed => ({
   reason
 })
 
-/** This node answers for itself; any other one at its address, in time. */
+/** This node answers for itself; any other one in time. */
 const makeAsk = Effect.gen(function* () {
   const capability = yield* Capability
+  const challenges = yield* MemberChallenge
   const { capabilityTimeoutMillis } = yield* NodeConfig
   const { memberId: self } = yield* Opening
   return (
-    { address, memberId }: Candidate,
+    node: Candidate,
     challenge: Challenge
   ): Effect.Effect<CapabilityAnswer, UnreachableDetail> => {
-    if (memberId === self) return capability.answer(challenge)
-    if (address === undefined) return Effect.fail("noAddress")
-    return Effect.timeoutOrElse(CapabilityDial.ask(address, challenge), {
+    if (node.memberId === self) return capability.answer(challenge)
+    return Effect.timeoutOrElse(challenges.ask(node, challenge), {
       duration: capabilityTimeoutMillis,
       orElse: () => Effect.fail("silent" as const)
     })
@@ -140,5 +140,5 @@ const makeJudge = Effect.gen(function* () {
 export const layer: Layer.Layer<
   CapabilityGate,
   never,
-  Applier | Capability | Csprng | Keystore | NodeConfig | Opening | RaftEngine
+  Applier | Capability | Csprng | Keystore | MemberChallenge | NodeConfig | Opening | RaftEngine
 > = Layer.effect(CapabilityGate, make)
