@@ -11,7 +11,8 @@ export const settings = {
   readTimeoutMillis: 500,
   drainTimeoutMillis: 150,
   cutoverTimeoutMillis: 1_000,
-  registrationTimeoutMillis: 500
+  registrationTimeoutMillis: 500,
+  capabilityTimeoutMillis: 100
 }
 
 export const tagOf = (cause: Cause.Cause<unknown>): string => {

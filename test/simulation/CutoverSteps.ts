@@ -10,7 +10,6 @@ import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { WrapFlag } from "../../src/services/WrapFlag.ts"
 import { type Swap, swap } from "../support/SwappedLayers.ts"
-import type { Sim } from "./Sim.ts"
 
 export const steps = [
   "gate",
@@ -42,12 +41,10 @@ interface Marker extends Position {
 export class CutoverSteps {
   /** Of the node that enters it, in the middle of a turn. */
   onEntered: (step: Step, name: string) => void = () => {}
-  private readonly sim: Sim
   private readonly leaderOf: (term: number) => string | undefined
   private readonly markers = new Map<number, Array<Marker>>()
 
-  constructor(sim: Sim, leaderOf: (term: number) => string | undefined) {
-    this.sim = sim
+  constructor(leaderOf: (term: number) => string | undefined) {
     this.leaderOf = leaderOf
   }
 
@@ -55,13 +52,11 @@ export class CutoverSteps {
   swaps(name: string): ReadonlyArray<Swap> {
     const enter = (step: Step) => this.onEntered(step, name)
     return [
-      // In production it asks the members; here it takes as long.
       swap(CapabilityGate, (gate) => ({
         ...gate,
         check: Effect.suspend(() => {
           enter("gate")
-          const millis = this.sim.numbers.below(20)
-          return Effect.andThen(Effect.sleep(millis), gate.check)
+          return gate.check
         })
       })),
       swap(RaftEngine, (engine) => ({

@@ -1,9 +1,14 @@
 /** Members that come, go and are replaced while everything else goes on. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { MemberId, NodeName } from "../../src/domain/Ids.ts"
-import type { Member } from "../../src/domain/members/Member.ts"
 import * as Members from "../../src/domain/members/Members.ts"
+import type { Introduction } from "../../src/domain/peer/Introduction.ts"
 import type { Step } from "../../src/domain/raft/MembershipChange.ts"
+import { version } from "../../src/domain/Version.ts"
+import { ClusterAdmin } from "../../src/services/ClusterAdmin.ts"
+import { Introductions } from "../../src/services/Introductions.ts"
+import { tagOf } from "./ClusterCalls.ts"
 import type { Fault } from "./Program.ts"
 import type { SimulatedNode, World } from "./World.ts"
 
@@ -22,12 +27,16 @@ export class MembershipFaults {
   }
 
   /** In the background: it takes as long as the rest allows. */
-  joins(): Effect.Effect<void> {
+  joins(wrongKekMillis: number): Effect.Effect<void> {
     const joining = Effect.gen({ self: this }, function* () {
-      const name = yield* this.admits
+      const name = yield* this.admits(wrongKekMillis)
       if (name === undefined) return
       yield* Effect.sleep(this.world.sim.numbers.below(300))
-      yield* this.change(name, "addVoter")
+      yield* this.asks({
+        call: Effect.flatMap(ClusterAdmin, (admin) => admin.promote(name)),
+        isDone: ({ byId, configuration: { voters } }) =>
+          [...byId.values()].some(({ id, nodeName }) => nodeName === name && voters.includes(id))
+      })
     })
     return Effect.asVoid(Effect.forkDetach(joining))
   }
@@ -37,24 +46,58 @@ export class MembershipFaults {
   }
 
   /** One that was not there yet becomes a learner. */
-  private get admits(): Effect.Effect<string | undefined> {
+  private admits(wrongKekMillis: number): Effect.Effect<NodeName | undefined> {
     return Effect.gen({ self: this }, function* () {
-      const { cluster, names, program } = this.world
-      const name = names[program.founders + this.joined]
+      const { world } = this
+      const { names, program } = world
+      const name = names[program.founders + this.joined] as NodeName | undefined
       if (name === undefined) return undefined
       this.joined += 1
-      this.world.start(name)
-      while (cluster.introductionOf(name) === undefined) yield* Effect.sleep(10)
-      yield* this.change(name, "addLearner")
-      while (this.world.node(name).phase !== "up") yield* Effect.sleep(10)
+      yield* this.begins(name, wrongKekMillis)
+      const introduction = yield* this.introductionOf(name)
+      const { address } = introduction
+      yield* this.asks({
+        call: Effect.gen(function* () {
+          const introductions = yield* Introductions
+          // As it tells whomever it asks, again and again.
+          introductions.answer(introduction)
+          const admin = yield* ClusterAdmin
+          return yield* admin.add({ nodeName: name, address, learner: true })
+        }),
+        isDone: (members) => Members.memberOf(members, name) !== undefined
+      })
+      while (world.node(name).phase !== "up") yield* Effect.sleep(10)
       this.reach("memberJoins")
       return name
     })
   }
 
+  /** It waits to be let in, for some time perhaps without being able to take part. */
+  private begins(name: string, wrongKekMillis: number): Effect.Effect<void> {
+    const { world } = this
+    world.node(name).hasWrongKek = wrongKekMillis > 0
+    world.start(name)
+    if (wrongKekMillis === 0) return Effect.void
+    world.lasts(wrongKekMillis)
+    const repaired = Effect.andThen(Effect.sleep(wrongKekMillis), world.givesRightKek(name))
+    return Effect.asVoid(Effect.forkDetach(repaired))
+  }
+
+  private introductionOf(name: string): Effect.Effect<Introduction> {
+    const { cluster, names } = this.world
+    return Effect.gen(function* () {
+      let identity = cluster.introductionOf(name)
+      for (; identity === undefined; identity = cluster.introductionOf(name)) {
+        yield* Effect.sleep(10)
+      }
+      const address = { host: "127.0.0.1", port: 7_001 + names.indexOf(name) }
+      return { ...identity, address, listDigest: undefined, hasKek: true, softwareVersion: version }
+    })
+  }
+
   leaves(node: SimulatedNode | undefined): Effect.Effect<void> {
     if (node === undefined || this.world.program.spares === 0) return Effect.void
-    const leaving = Effect.map(this.change(node.name, "remove"), () => this.reach("memberLeaves"))
+    const leaving = Effect.map(this.removes(node.name), () => this.reach("memberLeaves"))
     return Effect.asVoid(Effect.forkDetach(leaving))
   }
 
@@ -62,7 +105,7 @@ export class MembershipFaults {
   replaces(node: SimulatedNode | undefined, count: number): Effect.Effect<void> {
     if (node === undefined || this.world.program.spares < count) return Effect.void
     const replacing = Effect.gen({ self: this }, function* () {
-      while (this.joined < count) yield* this.admits
+      while (this.joined < count) yield* this.admits(0)
       let exchange: ReadonlyArray<Step> | undefined
       yield* this.changes((members) => {
         const { byId, configuration } = members
@@ -72,38 +115,50 @@ export class MembershipFaults {
           ({ action, member }) => configuration.voters.includes(member) === (action === "addVoter")
         )
         if (isMade && exchange.length > 0) this.reach("membersReplaced")
-        return isMade || !isKnown ? undefined : { steps: exchange, described: [] }
+        return isMade || !isKnown ? undefined : exchange
       })
     })
     return Effect.asVoid(Effect.forkDetach(replacing))
   }
 
+  /** Asks whoever leads, again and again, until it is so by the word of a leader or no time is left. */
+  private asks({ call, isDone }: Wish): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const { cluster, findings } = this.world
+      while (!this.world.isOver) {
+        const leader = cluster.readyLeader()
+        if (leader !== undefined) {
+          if (isDone(cluster.applier(leader).members)) return
+          const answer = yield* this.world.call(leader, call, 1_000)
+          if (answer !== "lost" && Exit.isFailure(answer)) findings.reach(tagOf(answer.cause))
+        }
+        yield* Effect.sleep(20)
+      }
+    })
+  }
+
   /** Until it is so by the word of whoever leads, or there is no time left. */
-  private change(name: string, action: Step["action"]): Effect.Effect<void> {
+  private removes(name: string): Effect.Effect<void> {
     return this.changes((members) => {
       const known = Members.memberOf(members, name as NodeName)
-      const { voters } = members.configuration
-      const isVoter = known !== undefined && voters.includes(known.id)
-      const isIn = action === "addVoter" ? isVoter : known !== undefined
-      if (isIn !== (action === "remove")) return undefined
       // A cluster that is left with less than three voters is another test.
-      if (action === "remove" && voters.length <= 3) return undefined
-      const id = known?.id ?? members.nextMemberId
-      const described = known === undefined ? [this.world.cluster.described(name, id)] : []
-      return { steps: [{ action, member: id }], described }
+      if (known === undefined || members.configuration.voters.length <= 3) return undefined
+      return [{ action: "remove", member: known.id }]
     })
   }
 
   /** Asks whoever leads for what is wanted, again and again until nothing is. */
-  private changes(wanted: (members: Members.Members) => Wanted | undefined): Effect.Effect<void> {
+  private changes(
+    wanted: (members: Members.Members) => ReadonlyArray<Step> | undefined
+  ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { cluster } = this.world
       while (!this.world.isOver) {
         const leader = cluster.readyLeader()
         if (leader !== undefined) {
-          const next = wanted(cluster.applier(leader).members)
-          if (next === undefined) return
-          const change = Members.changeOf({ transition: "auto", steps: next.steps }, next.described)
+          const steps = wanted(cluster.applier(leader).members)
+          if (steps === undefined) return
+          const change = Members.changeOf({ transition: "auto", steps }, [])
           yield* this.world.call(leader, cluster.engine(leader).changeMembership(change), 1_000)
         }
         yield* Effect.sleep(20)
@@ -112,9 +167,10 @@ export class MembershipFaults {
   }
 }
 
-interface Wanted {
-  readonly steps: ReadonlyArray<Step>
-  readonly described: ReadonlyArray<Member>
+/** What is asked of the administration of a leader. */
+interface Wish {
+  readonly call: Effect.Effect<unknown, unknown, ClusterAdmin | Introductions>
+  readonly isDone: (members: Members.Members) => boolean
 }
 
 /** Learners for as many voters, from the named one on. */

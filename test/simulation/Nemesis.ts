@@ -93,7 +93,9 @@ export class Nemesis {
       case "restart":
         return this.restart(node)
       case "memberJoins":
-        return this.members.joins()
+        return this.members.joins(fault.wrongKekMillis)
+      case "wrongKek":
+        return this.wrongKek(fault, node)
       case "memberLeaves":
         return this.members.leaves(node)
       case "membersReplaced":
@@ -154,6 +156,21 @@ export class Nemesis {
     world.lasts(back)
     const later = Effect.andThen(Effect.sleep(back), world.revive(name))
     return Effect.asVoid(Effect.forkDetach(later))
+  }
+
+  /** As after a mistake of an operator, who then sees it. */
+  private wrongKek(
+    { kind, millis }: Fault & { kind: "wrongKek" },
+    node: SimulatedNode | undefined
+  ) {
+    if (node?.phase !== "up") return Effect.void
+    this.reach(kind)
+    this.world.lasts(millis)
+    const { name } = node
+    node.hasWrongKek = true
+    const restart = Effect.andThen(this.world.crash([name], 1), this.world.revive(name))
+    const repaired = Effect.andThen(Effect.sleep(millis), this.world.givesRightKek(name))
+    return Effect.andThen(restart, Effect.asVoid(Effect.forkDetach(repaired)))
   }
 
   /** In the middle of its next write, whenever that is. */

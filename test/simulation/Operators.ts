@@ -57,7 +57,10 @@ export class Operators {
       const name = this.world.cluster.readyLeader()
       if (name === undefined) return
       const enable = Effect.flatMap(EncryptionAdmin, (admin) => admin.enableStorageEnvelope)
-      yield* this.world.call(name, enable, millis)
+      const enabled = yield* this.world.call(name, enable, millis)
+      if (enabled !== "lost" && Exit.isFailure(enabled)) {
+        this.world.findings.reach(tagOf(enabled.cause))
+      }
       yield* Effect.sleep(this.world.sim.numbers.below(60))
       const enableRaft = Effect.flatMap(Cutover, (cutover) => cutover.enableRaftEnvelope)
       const answer = yield* this.world.call(name, enableRaft, millis)

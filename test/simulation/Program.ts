@@ -44,8 +44,11 @@ export type Fault =
   | { readonly kind: "flippedBit"; readonly node: Target; readonly at: number }
   | { readonly kind: "drift"; readonly node: Target; readonly rate: number }
   | { readonly kind: "slowDisk"; readonly node: Target; readonly writeMillis: number }
+  /** It is started again with a KEK that is not that of the cluster, and after so long with the right one. */
+  | { readonly kind: "wrongKek"; readonly node: Target; readonly millis: number }
   | { readonly kind: "transfer"; readonly to: number }
-  | { readonly kind: "memberJoins" }
+  /** For so long it has a KEK that is not that of the cluster. */
+  | { readonly kind: "memberJoins"; readonly wrongKekMillis: number }
   | { readonly kind: "memberLeaves"; readonly node: Target }
   /** Nodes that have joined take the place of as many others, in one change: a joint configuration. */
   | { readonly kind: "membersReplaced"; readonly node: Target; readonly count: number }
@@ -147,7 +150,8 @@ const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
   [1, (n, nodes) => ({ kind: "drift", node: target(n, nodes), rate: 0.7 + n.next() * 0.7 })],
   [2, (n, nodes) => ({ kind: "slowDisk", node: target(n, nodes), writeMillis: n.below(60) })],
   [2, (n, nodes) => ({ kind: "transfer", to: 1 + n.below(nodes) })],
-  [2, () => ({ kind: "memberJoins" })],
+  [1, (n, nodes) => ({ kind: "wrongKek", node: target(n, nodes), millis: millis(n) })],
+  [2, (n) => ({ kind: "memberJoins", wrongKekMillis: n.below(3) === 0 ? millis(n) : 0 })],
   [1, (n, nodes) => ({ kind: "memberLeaves", node: target(n, nodes) })],
   [1, (n, nodes) => ({ kind: "membersReplaced", node: target(n, nodes), count: 1 + n.below(2) })],
   [2, (n) => ({ kind: "rotation", purpose: n.below(3) === 0 ? "storage" : "raft" })],

@@ -31,6 +31,8 @@ export const states = [
   "leaderChanged",
   "rotated",
   "operatorLeft",
+  "CapabilityCheckFailed",
+  "PeerNotEncryptionCapable",
   "CutoverInFlight",
   "CutoverOutcomeUnknown",
   "DrainTimedOut",
@@ -111,6 +113,8 @@ const run = (world: World, isStale: boolean): Effect.Effect<void> =>
     yield* heal(world, healed())
     world.watch.barriers.works()
     yield* clients.progress
+    // Whoever stays away keeps the gate shut; if nobody does, the operator gets through.
+    if (mode === "safety") yield* world.until(() => operators.cutoverIndex !== 0, "a cutover")
     world.isOver = true
     yield* Fiber.joinAll(fibres)
     yield* settle(world, { clients, operators, healed })
@@ -140,8 +144,10 @@ const heal = (world: World, names: ReadonlyArray<string>): Effect.Effect<void> =
       disk.logWriteMillis = 0
       node.processor.resume()
       node.processor.drift(1)
+      node.hasWrongKek = false
       const isFaulty =
         node.phase === "halted" ||
+        node.unable !== undefined ||
         disk.nextTear !== undefined ||
         disk.nextLogFault !== undefined ||
         disk.nextStateFault !== undefined

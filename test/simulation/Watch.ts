@@ -80,7 +80,7 @@ export class Watch implements DiskWatch {
     this.nonces = new NoncesOnce(findings)
     this.sealing = new SealedAboveMarker(findings, this.nonces, cluster)
     this.leaders = new OneLeaderPerTerm(findings)
-    this.steps = new CutoverSteps(sim, (term) => this.leaders.of(term))
+    this.steps = new CutoverSteps((term) => this.leaders.of(term))
     this.sealing.onMarker = (position) => this.steps.marker(position)
     this.reads = new AcknowledgedIsRead(findings)
     this.once = new AppliedOnce(findings)

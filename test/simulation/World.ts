@@ -8,10 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type { LogIndex, MemberId, Term } from "../../src/domain/Ids.ts"
+import type { LogIndex, Term } from "../../src/domain/Ids.ts"
 import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
 import type { Message } from "../../src/domain/raft/Message.ts"
 import * as Raft from "../../src/domain/raft/Raft.ts"
+import type { Exchange } from "../../src/layers/MemoryNetwork.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { type MakeCore, RaftCore } from "../../src/services/RaftCore.ts"
@@ -19,6 +20,7 @@ import { clusterId, MemoryCluster, type NodeServices } from "../support/MemoryCl
 import { kekValue } from "../support/MemoryNode.ts"
 import { settings } from "./ClusterCalls.ts"
 import { Findings } from "./Findings.ts"
+import { GateKeepsOut } from "./invariants/GateKeepsOut.ts"
 import type { Planted } from "./Planted.ts"
 import * as PrefixEncryption from "./PrefixEncryption.ts"
 import type { Program } from "./Program.ts"
@@ -34,6 +36,10 @@ export class SimulatedNode {
   watched: Watched | undefined = undefined
   /** It has been given a reason to stop. */
   mayHalt = false
+  /** It is opened with a KEK that is not that of the cluster, from its next start on. */
+  hasWrongKek = false
+  private life = 0
+  private inability: string | undefined = "is down"
   opening: Fiber.Fiber<void, unknown> | undefined = undefined
 
   constructor(name: string, sim: Sim, watch: Watch) {
@@ -41,6 +47,17 @@ export class SimulatedNode {
     this.processor = new SimProcessor(sim, () => {
       if (this.watched !== undefined) watch.turned(this.watched)
     })
+  }
+
+  /** Why it cannot take part in encryption, another word in each life; `undefined`: it can. */
+  get unable(): string | undefined {
+    return this.inability === undefined ? undefined : `${this.inability} (life ${this.life})`
+  }
+
+  /** A life begins, or ends. */
+  lives(inability: string | undefined): void {
+    this.life += 1
+    this.inability = inability
   }
 }
 
@@ -52,6 +69,7 @@ export class World {
   readonly sim: Sim
   readonly findings: Findings
   readonly watch: Watch
+  private readonly gate: GateKeepsOut
   readonly cluster: MemoryCluster
   readonly nodes = new Map<string, SimulatedNode>()
   /** By member id; a spare has one once it was admitted. */
@@ -77,6 +95,12 @@ export class World {
       diskOf: (member) => this.disks.get(this.nameOf.get(member) ?? ""),
       sim
     })
+    this.gate = new GateKeepsOut({
+      findings: this.findings,
+      unable: () => new Map(this.unable()),
+      membersOf: (name) =>
+        [...this.cluster.applier(name).members.byId.values()].map(({ nodeName }) => nodeName)
+    })
     this.watch.watched = () => this.up.flatMap(({ watched }) => watched ?? [])
     const names = this.names
     for (const [at, name] of names.slice(0, program.founders).entries()) {
@@ -88,7 +112,12 @@ export class World {
       settings,
       makeDisk: (name) => this.disk(name),
       stores: planted.stores,
-      swaps: (name) => [...planted.swaps(name), ...this.watch.steps.swaps(name)]
+      kekValueOf: (name) => (this.node(name).hasWrongKek ? this.wrongKekOf(name) : undefined),
+      swaps: (name) => [
+        ...planted.swaps(name),
+        ...this.watch.steps.swaps(name),
+        ...this.gate.swaps(name)
+      ]
     })
     for (const [at, name] of names.entries()) {
       this.nodes.set(name, new SimulatedNode(name, sim, this.watch))
@@ -141,7 +170,8 @@ export class World {
     const node = this.node(name)
     if (node.phase !== "down") return
     node.phase = "starting"
-    node.mayHalt = this.disk(name).isDamaged
+    node.lives(node.hasWrongKek ? "has another KEK" : undefined)
+    node.mayHalt = this.disk(name).isDamaged || node.hasWrongKek
     const makeCore: MakeCore = (given) => {
       const { messageBytesMax, preVote } = this.program.pace
       const options = { ...given, messageBytesMax, preVote }
@@ -177,6 +207,7 @@ export class World {
         node.watched = undefined
         this.watch.barriers.stopped(node.name)
         node.phase = "crashing"
+        node.lives("is down")
         disk.crash({ keptCommits: Math.floor(kept * disk.unflushedCommits) })
         // Held, until nothing of the opening that was cut short is left.
         disk.isOpen = true
@@ -198,6 +229,17 @@ export class World {
   revive(name: string): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       if (this.node(name).phase === "halted") yield* this.crash([name], 1)
+      this.start(name)
+    })
+  }
+
+  /** It is started again with the KEK of the cluster, unless it is or was. */
+  givesRightKek(name: string): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      const node = this.node(name)
+      if (!node.hasWrongKek) return
+      node.hasWrongKek = false
+      if (!isOff(node)) yield* this.crash([name], 1)
       this.start(name)
     })
   }
@@ -292,8 +334,19 @@ export class World {
     else this.findings.violated("halt", `${node.name} stopped: ${Cause.pretty(cause)}`)
   }
 
+  /** No two nodes have the same wrong one. */
+  private wrongKekOf(name: string): number {
+    return 100 + this.names.indexOf(name)
+  }
+
+  private *unable(): Iterable<readonly [name: string, reason: string]> {
+    for (const { name, unable } of this.nodes.values())
+      if (unable !== undefined) yield [name, unable]
+  }
+
   private carry(): void {
     const { network } = this.cluster
+    network.exchange = (ends, answer) => this.exchanged(ends, answer)
     const stationOf = network.stationOf.bind(network)
     network.stationOf = (message) =>
       this.isCut(message.from, message.to) ? undefined : stationOf(message)
@@ -308,7 +361,12 @@ export class World {
     }
   }
 
-  private isCut(from: MemberId, to: MemberId): boolean {
+  /** `undefined` of one that is no member yet: nothing is cut between it and others. */
+  private idOf(name: string): number | undefined {
+    return [...this.nameOf].find(([, other]) => other === name)?.[0]
+  }
+
+  private isCut(from: number | undefined, to: number | undefined): boolean {
     return (this.cut.get(`${from} ${to}`) ?? 0) > 0
   }
 
@@ -320,6 +378,28 @@ export class World {
     return Array.from({ length: copies }, () => {
       const isLate = reorder > 0 && numbers.below(3) === 0
       return numbers.below(delayMillis + 1) + (isLate ? numbers.below(60) : 0)
+    })
+  }
+
+  /** The node that is asked answers in its own time, if it does. */
+  private exchanged<A>({ from, to }: Exchange, answer: Effect.Effect<A>): Effect.Effect<A> {
+    return Effect.gen({ self: this }, function* () {
+      yield* this.carried(from, to)
+      const node = this.node(to)
+      if (isOff(node)) return yield* Effect.never
+      const given = yield* node.processor.run(answer)
+      yield* this.carried(to, from)
+      return given
+    })
+  }
+
+  /** As long as a message takes; never ends if it is lost. */
+  private carried(from: string, to: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { delayMillis, loss } = this.weather
+      const { numbers } = this.sim
+      const isLost = this.isCut(this.idOf(from), this.idOf(to)) || numbers.next() < loss
+      return isLost ? Effect.never : Effect.sleep(numbers.below(delayMillis + 1))
     })
   }
 
