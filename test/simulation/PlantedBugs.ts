@@ -16,6 +16,7 @@ import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
 import type { Ready } from "../../src/domain/raft/Ready.ts"
 import * as Planted from "./Planted.ts"
 import * as PlantedCutoverBugs from "./PlantedCutoverBugs.ts"
+import * as PlantedGateBugs from "./PlantedGateBugs.ts"
 import { inLog, inState } from "./PlantedStores.ts"
 
 const inCore = (bug: PlantedBug): Planted.Planted => ({
@@ -111,6 +112,7 @@ const core: ReadonlyArray<PlantedBug> = [
 export const all: Readonly<Record<string, Planted.Planted>> = {
   ...Object.fromEntries(core.map((bug) => [bug, inCore(bug)])),
   ...PlantedCutoverBugs.all,
+  ...PlantedGateBugs.all,
   /** A vote is not written with the term it was given in. */
   forgetsVote: inLog((store) => ({
     persist: (write) =>

@@ -179,7 +179,7 @@ const paceOf = (numbers: SeededNumbers, mode: Program["mode"], nodes: number): P
     messageBytesMax: oneOf(numbers, [1, 200, 1 << 20]),
     preVote: mode === "liveness" || numbers.below(4) > 0,
     writeMillis: Array.from({ length: nodes }, () => numbers.below(slowest)),
-    operatorMillis: oneOf(numbers, [0, 100, 400])
+    operatorMillis: oneOf(numbers, [0, 100, 400, 800])
   }
 }
 
