@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { steps } from "../../test/simulation/CutoverSteps.ts"
 import * as Program from "../../test/simulation/Program.ts"
 import { cells, states } from "../../test/simulation/Simulation.ts"
-import { SimulateThread } from "./SimulateThread.ts"
+import { findingsOf, SimulateThread } from "./SimulateThread.ts"
 import type { Finding } from "./SimulateWorker.ts"
 
 export interface Options {
@@ -32,13 +32,12 @@ export async function run(options: Options): Promise<boolean> {
   const progress = resumed(options)
   const began = performance.now()
   const first = progress.next
-  const threads = Array.from({ length: options.workers }, () => new SimulateThread(nodes))
+  const threads = Array.from({ length: options.workers }, () => new SimulateThread({ nodes }))
   try {
     while (progress.next < seed + seeds) {
       const until = Math.min(seed + seeds, progress.next + seedsPerBatch * threads.length)
-      for (const finding of await batch(progress.next, until, threads)) {
-        note(progress, finding, nodes)
-      }
+      const batch = Array.from({ length: until - progress.next }, (_, at) => progress.next + at)
+      for (const finding of await findingsOf(batch, threads)) note(progress, finding, nodes)
       progress.next = until
       if (options.stateFile !== undefined) {
         writeFileSync(options.stateFile, `${JSON.stringify(progress)}\n`)
@@ -61,21 +60,6 @@ function resumed({ nodes, seed, stateFile }: Options): Progress {
     return progress
   }
   return { seed, nodes, next: seed, violations: 0, mismatches: 0, reached: {} }
-}
-
-/** Whichever thread is free takes the next seed; what was found is in the order of the seeds. */
-async function batch(
-  from: number,
-  until: number,
-  threads: ReadonlyArray<SimulateThread>
-): Promise<ReadonlyArray<Finding>> {
-  const findings: Array<Finding> = []
-  let next = from
-  const work = async (thread: SimulateThread) => {
-    for (let seed = next++; seed < until; seed = next++) findings.push(await thread.findingOf(seed))
-  }
-  await Promise.all(threads.map(work))
-  return findings.toSorted((a, b) => a.seed - b.seed)
 }
 
 function note(progress: Progress, finding: Finding, nodes: number): void {

@@ -2,11 +2,14 @@
  * Whole clusters under programs of faults (SPEC §19, §20): nothing is violated, each seed is a replay of
  * itself, and every fault and state is reached. `npm run -s simulate` runs as many seeds as wanted.
  */
+import { availableParallelism } from "node:os"
 import { describe, expect, it } from "vitest"
+import { findingsOf, SimulateThread } from "../../scripts/simulate/SimulateThread.ts"
+import type { Finding } from "../../scripts/simulate/SimulateWorker.ts"
 import { steps } from "./CutoverSteps.ts"
 import * as Program from "./Program.ts"
 import * as Shrink from "./Shrink.ts"
-import { cells, type Report, simulate, states } from "./Simulation.ts"
+import { cells, simulate, states } from "./Simulation.ts"
 
 const seedsOfThree = Array.from({ length: 900 }, (_, at) => at + 1)
 const seedsOfFive = Array.from({ length: 100 }, (_, at) => at + 1)
@@ -27,26 +30,35 @@ const seldom: ReadonlyArray<string> = [
 ]
 const common = cells.filter(({ kind, step }) => !seldom.includes(kind) && !seldom.includes(step))
 
-const violations = (nodes: number, seeds: ReadonlyArray<number>, reports: Array<Report>) =>
-  seeds.flatMap((seed) => {
-    const report = simulate(Program.drawn(seed, nodes))
-    reports.push(report)
+/** On as many threads as there are processors, two of them at most: other tests run meanwhile. */
+const run = async (nodes: number, seeds: ReadonlyArray<number>) => {
+  const count = Math.min(2, availableParallelism())
+  const threads = Array.from({ length: count }, () => new SimulateThread({ nodes, isOnce: true }))
+  try {
+    return await findingsOf(seeds, threads)
+  } finally {
+    for (const thread of threads) thread.end()
+  }
+}
+
+const violations = (nodes: number, findings: ReadonlyArray<Finding>) =>
+  findings.flatMap(({ seed, violation }) => {
     const again = `npm run -s simulate -- --seed ${seed} --nodes ${nodes}`
-    return report.violation === undefined ? [] : [`${report.violation}; again: ${again}`]
+    return violation === undefined ? [] : [`${violation}; again: ${again}`]
   })
 
 describe("a simulated cluster", () => {
-  it("of three keeps every invariant, whatever is done to it", () => {
-    const reports: Array<Report> = []
-    expect(violations(3, seedsOfThree, reports)).toEqual([])
-    const reached = new Set(reports.flatMap((report) => [...report.reached.keys()]))
+  it("of three keeps every invariant, whatever is done to it", async () => {
+    const findings = await run(3, seedsOfThree)
+    expect(violations(3, findings)).toEqual([])
+    const reached = new Set(findings.flatMap((finding) => finding.reached.map(([what]) => what)))
     const wanted = [...Program.kinds, ...states].filter((what) => !seldomStates.includes(what))
     expect(wanted.filter((what) => !reached.has(what))).toEqual([])
     for (const step of steps) expect(reached.has(`step ${step}`), step).toBe(true)
     const missed = common.filter(({ name }) => !reached.has(name)).map(({ name }) => name)
     expect(missed.length, missed.join(", ")).toBeLessThanOrEqual(common.length / 20)
-    const mean = (of: (report: Report) => number) =>
-      reports.reduce((sum, report) => sum + of(report), 0) / reports.length
+    const mean = (of: (finding: Finding) => number) =>
+      findings.reduce((sum, finding) => sum + of(finding), 0) / findings.length
     expect(mean(({ acknowledged }) => acknowledged)).toBeGreaterThan(50)
     expect(mean(({ reads }) => reads)).toBeGreaterThan(50)
     // What matters most is not left to one lucky seed.
@@ -60,12 +72,16 @@ describe("a simulated cluster", () => {
       ["membersReplaced", 0.01],
       ["transfer", 0.05]
     ] as const) {
-      expect(mean(({ reached }) => Number(reached.has(what)))).toBeGreaterThan(least)
+      const has = ({ reached }: Finding) => reached.some(([other]) => other === what)
+      expect(
+        mean((finding) => Number(has(finding))),
+        what
+      ).toBeGreaterThan(least)
     }
   }, 600_000)
 
-  it("of five does too", () => {
-    expect(violations(5, seedsOfFive, [])).toEqual([])
+  it("of five does too", async () => {
+    expect(violations(5, await run(5, seedsOfFive))).toEqual([])
   }, 240_000)
 
   it("is a function of its seed", () => {
