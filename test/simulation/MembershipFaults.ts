@@ -10,7 +10,8 @@ import { ClusterAdmin } from "../../src/services/ClusterAdmin.ts"
 import { Introductions } from "../../src/services/Introductions.ts"
 import { tagOf } from "./ClusterCalls.ts"
 import type { Fault } from "./Program.ts"
-import type { SimulatedNode, World } from "./World.ts"
+import type { SimulatedNode } from "./SimulatedNode.ts"
+import type { World } from "./World.ts"
 
 export class MembershipFaults {
   private readonly world: World

@@ -10,7 +10,8 @@ import type { Step } from "./CutoverSteps.ts"
 import { MembershipFaults } from "./MembershipFaults.ts"
 import type { Operators } from "./Operators.ts"
 import type { Fault, TimedFault } from "./Program.ts"
-import type { SimulatedNode, World } from "./World.ts"
+import type { SimulatedNode } from "./SimulatedNode.ts"
+import type { World } from "./World.ts"
 
 export class Nemesis {
   private readonly world: World

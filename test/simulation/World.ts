@@ -25,41 +25,9 @@ import type { Planted } from "./Planted.ts"
 import * as PrefixEncryption from "./PrefixEncryption.ts"
 import type { Program } from "./Program.ts"
 import { Sim } from "./Sim.ts"
-import { SimProcessor } from "./SimProcessor.ts"
 import { groupId, SimulatedDisk } from "./SimulatedDisk.ts"
-import { Watch, type Watched } from "./Watch.ts"
-
-export class SimulatedNode {
-  readonly name: string
-  readonly processor: SimProcessor
-  phase: "down" | "starting" | "up" | "halted" | "crashing" = "down"
-  watched: Watched | undefined = undefined
-  /** It has been given a reason to stop. */
-  mayHalt = false
-  /** It is opened with a KEK that is not that of the cluster, from its next start on. */
-  hasWrongKek = false
-  private life = 0
-  private inability: string | undefined = "is down"
-  opening: Fiber.Fiber<void, unknown> | undefined = undefined
-
-  constructor(name: string, sim: Sim, watch: Watch) {
-    this.name = name
-    this.processor = new SimProcessor(sim, () => {
-      if (this.watched !== undefined) watch.turned(this.watched)
-    })
-  }
-
-  /** Why it cannot take part in encryption, another word in each life; `undefined`: it can. */
-  get unable(): string | undefined {
-    return this.inability === undefined ? undefined : `${this.inability} (life ${this.life})`
-  }
-
-  /** A life begins, or ends. */
-  lives(inability: string | undefined): void {
-    this.life += 1
-    this.inability = inability
-  }
-}
+import { SimulatedNode } from "./SimulatedNode.ts"
+import { Watch } from "./Watch.ts"
 
 /** What somebody outside gets of a call. */
 export type Answer<A> = Exit.Exit<A, unknown> | "lost"
@@ -239,7 +207,7 @@ export class World {
       const node = this.node(name)
       if (!node.hasWrongKek) return
       node.hasWrongKek = false
-      if (!isOff(node)) yield* this.crash([name], 1)
+      if (!node.isOff) yield* this.crash([name], 1)
       this.start(name)
     })
   }
@@ -353,7 +321,7 @@ export class World {
     network.fate = (message) => {
       const from = this.nodes.get(this.nameOf.get(message.from) ?? "")
       // It has no power any more.
-      if (from !== undefined && isOff(from)) return []
+      if (from?.isOff === true) return []
       for (const millis of this.delays(message)) {
         this.sim.after(millis, () => this.arrive(message))
       }
@@ -386,7 +354,7 @@ export class World {
     return Effect.gen({ self: this }, function* () {
       yield* this.carried(from, to)
       const node = this.node(to)
-      if (isOff(node)) return yield* Effect.never
+      if (node.isOff) return yield* Effect.never
       const given = yield* node.processor.run(answer)
       yield* this.carried(to, from)
       return given
@@ -414,8 +382,6 @@ export class World {
     })
   }
 }
-
-const isOff = ({ phase }: SimulatedNode): boolean => phase === "down" || phase === "crashing"
 
 const resealed = (index: number, record: Buffer): Buffer => {
   const term = record.readUIntBE(2, 6) as Term
