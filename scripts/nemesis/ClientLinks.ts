@@ -1,12 +1,11 @@
 /**
  * What lies between the clients and each node: one proxy in front of each client endpoint.
  *
- * Knows nothing of who asks: what is wrong with the way to a node is so for all clients. What must never
- * happen: a node whose proxy is not told. Proof: `test/e2e/NemesisPlan.test.ts`.
+ * Knows nothing of who asks: what is wrong with the way to a node is so for all clients. Proof:
+ * `test/e2e/NemesisPlan.test.ts`.
  */
 import * as Link from "./Link.ts"
-import type { Proxy } from "./Proxy.ts"
-import { Troubles } from "./Troubles.ts"
+import { Links } from "./Links.ts"
 
 export interface Trouble {
   readonly nodeNames: ReadonlyArray<string>
@@ -14,31 +13,10 @@ export interface Trouble {
 }
 
 /** Mutable. */
-export class ClientLinks {
-  private readonly proxies = new Map<string, Pick<Proxy, "set">>()
-  private readonly troubles = new Troubles<Trouble>(() => this.tell())
-
-  /** `proxy` is in front of the client endpoint of this node. */
-  add(nodeName: string, proxy: Pick<Proxy, "set">): void {
-    this.proxies.set(nodeName, proxy)
-    this.tell()
-  }
-
-  begin(trouble: Trouble): void {
-    this.troubles.begin(trouble)
-  }
-
-  end(trouble: Trouble): void {
-    this.troubles.end(trouble)
-  }
-
-  heal(): void {
-    this.troubles.heal()
-  }
-
-  private tell(): void {
+export class ClientLinks extends Links<Trouble> {
+  protected override tell(): void {
     for (const [nodeName, proxy] of this.proxies) {
-      const trouble = this.troubles.newest(({ nodeNames }) => nodeNames.includes(nodeName))
+      const trouble = this.newest(({ nodeNames }) => nodeNames.includes(nodeName))
       proxy.set(trouble?.link ?? Link.joined())
     }
   }

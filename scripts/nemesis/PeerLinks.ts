@@ -1,12 +1,11 @@
 /**
  * What lies between the nodes: for each ordered pair, what becomes of bytes that one sends the other.
  *
- * What must never happen: a node whose proxy is not told. Proof: `test/e2e/NemesisPlan.test.ts`.
+ * Proof: `test/e2e/NemesisPlan.test.ts`.
  */
 import type { Traffic } from "./Flow.ts"
 import * as Link from "./Link.ts"
-import type { Proxy } from "./Proxy.ts"
-import { Troubles } from "./Troubles.ts"
+import { Links } from "./Links.ts"
 
 /** From one node to another. */
 export type Pair = readonly [from: string, to: string]
@@ -17,30 +16,8 @@ export interface Trouble {
 }
 
 /** Mutable. */
-export class PeerLinks {
-  private readonly proxies = new Map<string, Pick<Proxy, "set">>()
-  private readonly troubles = new Troubles<Trouble>(() => this.tell())
-
-  /** `proxy` is in front of the peer address of this node. */
-  add(nodeName: string, proxy: Pick<Proxy, "set">): void {
-    this.proxies.set(nodeName, proxy)
-    this.tell()
-  }
-
-  begin(trouble: Trouble): void {
-    this.troubles.begin(trouble)
-  }
-
-  end(trouble: Trouble): void {
-    this.troubles.end(trouble)
-  }
-
-  /** Everything passes again. */
-  heal(): void {
-    this.troubles.heal()
-  }
-
-  private tell(): void {
+export class PeerLinks extends Links<Trouble> {
+  protected override tell(): void {
     for (const [target, proxy] of this.proxies) {
       for (const origin of this.proxies.keys()) {
         if (origin === target) continue
@@ -52,7 +29,7 @@ export class PeerLinks {
 
   private traffic(from: string, to: string): Traffic {
     const isOfPair = ([a, b]: Pair) => a === from && b === to
-    return this.troubles.newest(({ pairs }) => pairs.some(isOfPair))?.traffic ?? Link.pass
+    return this.newest(({ pairs }) => pairs.some(isOfPair))?.traffic ?? Link.pass
   }
 }
 
