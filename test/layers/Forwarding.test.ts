@@ -22,6 +22,7 @@ import type { KeyId, LogIndex } from "../../src/domain/Ids.ts"
 import * as RpcClientSocket from "../../src/layers/RpcClientSocket.ts"
 import type {
   DekRotated,
+  EncryptionAdmin,
   RotateFailure,
   RotateRequest
 } from "../../src/services/EncryptionAdmin.ts"
@@ -163,6 +164,37 @@ describe("a node that does not lead", () => {
       assert.deepStrictEqual(yield* Fiber.join(rotating), rotated)
       const same = { purpose: "raft", replaces: 7 as KeyId } as const
       assert.deepStrictEqual(asked, [same, same, same, same], "the active one, fixed before")
+    })
+  )
+
+  it.live("asks the leader to enable the storage envelope, until it has", () =>
+    Effect.gen(function* () {
+      let attempts = 0
+      const begun = yield* Deferred.make<void>()
+      const enabled = { index: 3 as LogIndex, wasAlreadyActive: true }
+      const at = yield* serve({
+        beforeWrite: Effect.void,
+        enableStorage: Effect.suspend((): EncryptionAdmin["Service"]["enableStorageEnvelope"] => {
+          attempts += 1
+          if (attempts === 1) {
+            return Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+          }
+          if (attempts === 2) return Effect.fail(new ProposalSuperseded({ index: 4 }))
+          if (attempts === 3) return Effect.fail(new LeaderNotReady({ awaits: "noop" }))
+          return Effect.succeed(enabled)
+        })
+      })
+      const way = yield* proxy(at)
+      let endpoint = way.endpoint
+      const client = yield* RpcClientSocket.connect(yield* serve(following(() => endpoint)))
+      const enabling = yield* Effect.forkChild(client.enableStorageEnvelope, {
+        startImmediately: true
+      })
+      yield* Deferred.await(begun)
+      endpoint = at
+      yield* way.cut
+      assert.deepStrictEqual(yield* Fiber.join(enabling), enabled)
+      assert.strictEqual(attempts, 4)
     })
   )
 

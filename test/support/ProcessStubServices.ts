@@ -48,6 +48,8 @@ export interface Script {
   readonly beforeWrite: Effect.Effect<void, Refusal>
   /** What the cutover does; a bug in a handler, if not given. */
   readonly cutover?: Effect.Effect<CutoverDone, CutoverFailure>
+  /** What enabling the storage envelope does; it was enabled just now, if not given. */
+  readonly enableStorage?: EncryptionAdmin["Service"]["enableStorageEnvelope"]
   /** What a rotation does; a bug in a handler, if not given. */
   readonly rotateDek?: EncryptionAdmin["Service"]["rotateDek"]
   readonly dryRun?: Cutover["Service"]["dryRun"]
@@ -86,7 +88,8 @@ const none = 0 as LogIndex
 const administration = (script: Script, memberId: number) =>
   Layer.mergeAll(
     Layer.succeed(EncryptionAdmin, {
-      enableStorageEnvelope: Effect.succeed({ index: 3 as LogIndex, wasAlreadyActive: false }),
+      enableStorageEnvelope:
+        script.enableStorage ?? Effect.succeed({ index: 3 as LogIndex, wasAlreadyActive: false }),
       rotateDek: script.rotateDek ?? (() => Effect.die("rotations are tested against a node")),
       activeDek: () => Effect.succeed(7 as KeyId),
       status: () => ({

@@ -41,6 +41,7 @@ const served = (script: Stub.Script, { port, proposalTimeoutMillis }: Required<O
 export const following = (endpoint: () => Endpoint | undefined): Stub.Script => ({
   beforeWrite: Effect.fail(new NotLeader({ leader: 2 })),
   cutover: Effect.fail(new NotLeader({ leader: 2 })),
+  enableStorage: Effect.fail(new NotLeader({ leader: 2 })),
   rotateDek: () => Effect.fail(new NotLeader({ leader: 2 })),
   peers: () => {
     const at = endpoint()
