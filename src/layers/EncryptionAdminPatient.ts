@@ -1,7 +1,7 @@
 /**
  * The encryption administration of a program that has a node inside it: an election is a pause, as it
- * is for operators behind RPC (SPEC §13). Proof: `test/layers/Sealog.test.ts`, and of a rotation that is
- * asked for until it is known what became of it `test/layers/Forwarding.test.ts`.
+ * is for operators behind RPC (SPEC §13). Proof: `test/layers/Sealog.test.ts`, and of what is asked for
+ * until it is known what became of it `test/layers/Forwarding.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,11 +14,11 @@ import * as Patience from "./Patience.ts"
 
 const make = Effect.gen(function* () {
   const admin = yield* EncryptionAdmin
-  const { duringElection, untilKnown } = yield* Patience.make
+  const { acrossLeaders, duringElection, untilKnown } = yield* Patience.make
   const activeDek = (purpose: KeyPurpose) => duringElection(admin.activeDek(purpose))
   return EncryptionAdmin.of({
     ...admin,
-    enableStorageEnvelope: duringElection(admin.enableStorageEnvelope),
+    enableStorageEnvelope: acrossLeaders(admin.enableStorageEnvelope),
     activeDek,
     rotateDek: Effect.fnUntraced(function* ({ purpose, ...given }) {
       // Fixed before the first attempt: whatever becomes of that, no other one rotates another DEK.

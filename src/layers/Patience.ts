@@ -2,8 +2,8 @@
  * Rides out refusals that mean "not yet": a caller sees a pause, not an error (SPEC §9, §10, §13).
  *
  * Only refusals after which nothing was proposed are retried, so that no write can be applied twice:
- * `ProposalTimedOut` and `NodeStopped` must never be retried here. The one exception is `untilKnown`, for
- * what is applied once however often it is proposed. Proof: `test/layers/Patience.test.ts`.
+ * `ProposalTimedOut` and `NodeStopped` must never be retried here. The exceptions are `untilKnown` and
+ * `acrossLeaders`, for what is applied once however often it is proposed. Proof: `test/layers/Patience.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -22,10 +22,11 @@ const isLeaderPending = (error: unknown): error is LeaderNotReady | NotLeader =>
   error instanceof LeaderNotReady || (error instanceof NotLeader && error.leader === undefined)
 
 /** It may be applied, or has been replaced. */
+const isLost = (error: unknown): boolean =>
+  error instanceof LeaderLost || error instanceof ProposalSuperseded
+
 const isUndecided = (error: unknown): boolean =>
-  error instanceof LeaderLost ||
-  error instanceof ProposalSuperseded ||
-  error instanceof RotationOutcomeUnknown
+  isLost(error) || error instanceof RotationOutcomeUnknown
 
 const pauseMillisMax = 50
 /** Attempts that only let others go first: a node in memory gets ready without time passing. */
@@ -72,6 +73,8 @@ export const make = Effect.gen(function* () {
     duringCutover: patiently(passes),
     /** The same, and asks again what was not answered: only for what cannot be applied twice. */
     untilKnown: patiently((error) => passes(error) || isUndecided(error)),
+    /** Rides out an election, and asks again if its leader was lost: only for what cannot be applied twice. */
+    acrossLeaders: patiently((error) => isLeaderPending(error) || isLost(error)),
     /** Rides out an election only: a second cutover is refused while one is in flight. */
     duringElection: patiently(isLeaderPending)
   }
