@@ -73,9 +73,9 @@ export const make = Effect.gen(function* () {
     duringCutover: patiently(passes),
     /** The same, and asks again what was not answered: only for what cannot be applied twice. */
     untilKnown: patiently((error) => passes(error) || isUndecided(error)),
-    /** Rides out an election, and asks again if its leader was lost: only for what cannot be applied twice. */
+    /** The same without a cutover: another call of the kind is refused while one is in flight. */
     acrossLeaders: patiently((error) => isLeaderPending(error) || isLost(error)),
-    /** Rides out an election only: a second cutover is refused while one is in flight. */
+    /** Rides out an election only. */
     duringElection: patiently(isLeaderPending)
   }
 })
