@@ -3,7 +3,8 @@
  *
  * Only refusals after which nothing was proposed are retried, so that no write can be applied twice:
  * `ProposalTimedOut` and `NodeStopped` must never be retried here. The exceptions are `untilKnown` and
- * `acrossLeaders`, for what is applied once however often it is proposed. Proof: `test/layers/Patience.test.ts`.
+ * `acrossLeaders`, for what is applied once however often it is proposed. Proof:
+ * `test/layers/Patience.test.ts`.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
