@@ -10,6 +10,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { EncryptionApplyFailed } from "../domain/encryption/Errors.ts"
+import type { LogIndex } from "../domain/Ids.ts"
+import { invariant } from "../domain/Invariant.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import type { InstallSnapshot, Message } from "../domain/raft/Message.ts"
 import type { Raft } from "../domain/raft/Raft.ts"
@@ -142,6 +144,7 @@ const makeApply = Effect.fnUntraced(function* (driver: RaftEngineDriver) {
 
   return Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
     let rest = entries
+    let unwrappedFor: LogIndex | undefined
     while (rest.length > 0) {
       yield* room
       const startedAt = clock.monotonicTimeNanosUnsafe()
@@ -153,6 +156,8 @@ const makeApply = Effect.fnUntraced(function* (driver: RaftEngineDriver) {
       rest = rest.slice(run.outcomes.length)
       if (run.missingKeys.length === 0) continue
       const { index, term } = rest[0]!
+      invariant(index !== unwrappedFor, `the keystore holds what it has unwrapped for ${index}`)
+      unwrappedFor = index
       yield* Effect.mapError(
         keystore.unwrap(run.missingKeys),
         ({ message: reason }) => new EncryptionApplyFailed({ groupId, index, term, reason })

@@ -1,6 +1,9 @@
 /** SPEC §7: a keystore that unwraps a key and does not hold it stops the node; it does not spin. */
 import { expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { start } from "../support/Fibers.ts"
@@ -36,6 +39,8 @@ it.effect("a key that is unwrapped and not held stops the node", () =>
     )
     yield* until(() => stopping.pollUnsafe() !== undefined || unwrapped > 1_000)
     expect(unwrapped).toBe(1)
-    expect(JSON.stringify(stopping.pollUnsafe())).toContain("unwrapped")
+    const end = yield* Fiber.join(stopping)
+    if (!Exit.isFailure(end)) return expect(end._tag).toBe("Failure")
+    expect(Cause.pretty(end.cause)).toContain("the keystore holds what it has unwrapped")
   })
 )
