@@ -20,7 +20,10 @@ it.effect("a key that is unwrapped and not held stops the node", () =>
         swap(Keystore, (keystore) => ({
           ...keystore,
           get: () => undefined,
-          unwrap: () => Effect.sync(() => void (unwrapped += 1))
+          unwrap: () =>
+            Effect.sync(() => {
+              unwrapped += 1
+            })
         }))
       ]
     })
