@@ -1,7 +1,8 @@
 /**
  * `npm run -s simulate -- --seeds N --seed S [--nodes 3|5] [--workers W] [--resume FILE]`: runs the
  * simulated clusters of seeds S … S+N−1, every one of them twice; `--seed S` alone replays one and tells
- * what was done to it; `--planted` searches the seeds that catch the planted bugs.
+ * what was done to it; `--planted [--bug NAME] [--workers W]` searches the seeds that catch the planted
+ * bugs, or that one.
  *
  * A seed that fails prints what it violates, the command that replays it, and the fewest faults that
  * still show it. Last line: `seeds N, violations N, replay mismatches N, faults N kinds, unreached N`.
@@ -35,16 +36,16 @@ async function main(): Promise<boolean> {
   const seed = wholeNumber("seed", values.seed, 0)
   const nodes = wholeNumber("nodes", values.nodes, 3)
   if (nodes !== 3 && nodes !== 5) throw new Error("--nodes must be 3 or 5")
+  const workers = wholeNumber("workers", values.workers, 1)
   if (values.planted) {
     const seedsMax = wholeNumber("seeds", values.seeds ?? "2000", 1)
-    return Planting.search({ nodes, seed, bug: values.bug, seedsMax })
+    return Planting.search({ nodes, seed, workers, bug: values.bug, seedsMax })
   }
   if (values.seeds === undefined) {
     const only = values.only?.split(",").filter((at) => at !== "")
     return Replay.replay({ seed, nodes, bug: values.bug, only: only?.map(Number) })
   }
   const seeds = wholeNumber("seeds", values.seeds, 1)
-  const workers = wholeNumber("workers", values.workers, 1)
   return Campaign.run({ seed, seeds, nodes, workers, stateFile: values.resume })
 }
 

@@ -1,4 +1,5 @@
 /** One seed again, told in full: the faults, what was reached, and what it violates. */
+import * as Catching from "../../test/simulation/Catching.ts"
 import * as PlantedBugs from "../../test/simulation/PlantedBugs.ts"
 import * as Program from "../../test/simulation/Program.ts"
 import * as Shrink from "../../test/simulation/Shrink.ts"
@@ -15,9 +16,10 @@ export interface Options {
 
 /** False if it violates something, or is not the same twice. */
 export function replay({ bug, nodes, only, seed }: Options): boolean {
-  const whole = Program.drawn(seed, nodes)
+  const planted = PlantedBugs.named(bug)
+  const whole = Catching.programOf(planted, { seed, nodes })
   const program = only === undefined ? whole : Shrink.only(whole, only)
-  const run = () => simulate(program, PlantedBugs.named(bug))
+  const run = () => simulate(program, planted)
   const report = run()
   const isSame = run().traceHash === report.traceHash
   const { acknowledged, reached, reads, steps, traceHash, violation } = report

@@ -1,37 +1,10 @@
-/** A thread that runs one seed after another: the longer it lives, the faster its code is. */
-import { Worker } from "node:worker_threads"
+/** A thread that runs one seed after another, and what several of them find. */
+import { LivingThread } from "./LivingThread.ts"
 import type { Assignment, Finding } from "./SimulateWorker.ts"
 
-/** Most of what a run leaves behind is garbage soon: with more room it is collected less often. */
-const maxYoungGenerationSizeMb = 64
-
-export class SimulateThread {
-  private readonly worker: Worker
-  /** Rejects if the thread ends by itself. */
-  private readonly ended: Promise<never>
-
+export class SimulateThread extends LivingThread<number, Finding> {
   constructor(assignment: Assignment) {
-    this.worker = new Worker(new URL("./SimulateWorker.ts", import.meta.url), {
-      workerData: assignment,
-      resourceLimits: { maxYoungGenerationSizeMb }
-    })
-    this.ended = new Promise((_, reject) => {
-      this.worker.once("error", reject)
-      this.worker.once("exit", (code) => reject(new Error(`a thread ended with ${code}`)))
-    })
-    // It is told to whoever waits for a seed.
-    this.ended.catch(() => {})
-  }
-
-  /** One at a time. */
-  findingOf(seed: number): Promise<Finding> {
-    const finding = new Promise<Finding>((resolve) => this.worker.once("message", resolve))
-    this.worker.postMessage(seed)
-    return Promise.race([finding, this.ended])
-  }
-
-  end(): void {
-    this.worker.terminate()
+    super(new URL("./SimulateWorker.ts", import.meta.url), assignment)
   }
 }
 
@@ -44,7 +17,7 @@ export async function findingsOf(
   let next = 0
   const work = async (thread: SimulateThread) => {
     for (let at = next++; at < seeds.length; at = next++) {
-      findings.push(await thread.findingOf(seeds[at]!))
+      findings.push(await thread.answer(seeds[at]!))
     }
   }
   await Promise.all(threads.map(work))

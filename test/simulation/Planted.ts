@@ -5,6 +5,7 @@ import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
 import type { Raft } from "../../src/domain/raft/Raft.ts"
 import * as NodeMemory from "../../src/layers/NodeMemory.ts"
 import type { Swap } from "../support/SwappedLayers.ts"
+import type { Program } from "./Program.ts"
 
 export interface CoreParts {
   readonly options: Options
@@ -22,6 +23,8 @@ export interface Planted {
   readonly during: <A>(run: () => A) => A
   /** What it is planted together with, and what shows nothing by itself with the seed that catches it. */
   readonly besides?: Planted
+  /** Narrows what a seed draws to what the bug needs; a sound cluster gets through it all the same. */
+  readonly program?: (drawn: Program) => Program
   /** It takes nothing but availability. */
   readonly isOfAvailability?: boolean
   /** Reads are answered from what the node asked has applied. */

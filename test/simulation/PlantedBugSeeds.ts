@@ -1,12 +1,7 @@
-/** Which seed catches which planted bug; written by `npm run -s simulate -- --planted`. */
-export interface CaughtBy {
-  readonly seed: number
-  readonly nodes: number
-  /** What it violated when it was found. */
-  readonly invariant: string
-}
+/** Which seed caught which planted bug last; written by `npm run -s simulate -- --planted`. */
+import type { Caught } from "./Catching.ts"
 
-export const seeds: Readonly<Record<string, CaughtBy>> = {
+export const seeds: Readonly<Record<string, Caught>> = {
   cutsBehindAppend: { seed: 1, nodes: 3, invariant: "I3" },
   answersBeforeSync: { seed: 1, nodes: 3, invariant: "I4" },
   sendsBeforePersisting: { seed: 1, nodes: 3, invariant: "I4" },

@@ -180,7 +180,3 @@ export function named(bug: string | undefined): Planted.Planted {
   if (planted === undefined) throw new Error(`${bug} is no planted bug`)
   return planted
 }
-
-/** What must be quiet with the seed that catches this one. */
-export const without = ({ besides }: Planted.Planted): ReadonlyArray<Planted.Planted> =>
-  besides === undefined ? [Planted.none] : [Planted.none, besides]
