@@ -23,6 +23,10 @@ export interface Planted {
   readonly during: <A>(run: () => A) => A
   /** What it is planted together with, and what shows nothing by itself with the seed that catches it. */
   readonly besides?: Planted
+  /** Itself, without `besides`. */
+  readonly alone?: Planted
+  /** A node that it gives a reason to stop. */
+  readonly mayHalt?: string
   /** Narrows what a seed draws to what the bug needs; a sound cluster gets through it all the same. */
   readonly program?: (drawn: Program) => Program
   /** It takes nothing but availability. */

@@ -15,9 +15,12 @@ import type { Entry } from "../../src/domain/raft/Entry.ts"
 import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
 import type { Ready } from "../../src/domain/raft/Ready.ts"
 import * as Planted from "./Planted.ts"
+import * as PlantedApplyBugs from "./PlantedApplyBugs.ts"
 import * as PlantedCutoverBugs from "./PlantedCutoverBugs.ts"
 import * as PlantedGateBugs from "./PlantedGateBugs.ts"
+import * as PlantedPrograms from "./PlantedPrograms.ts"
 import { inLog, inState } from "./PlantedStores.ts"
+import * as PlantedWriterBugs from "./PlantedWriterBugs.ts"
 
 const inCore = (bug: PlantedBug): Planted.Planted => ({
   ...Planted.none,
@@ -101,7 +104,6 @@ const commanding = (change: (command: Command.Command) => Command.Command): Plan
 const core: ReadonlyArray<PlantedBug> = [
   "votesTwice",
   "votesForAnyLog",
-  "commitsEarlierTerms",
   "appendsWithoutMatch",
   "cutsBehindAppend",
   "ignoresOutgoingVoters",
@@ -111,16 +113,25 @@ const core: ReadonlyArray<PlantedBug> = [
 
 export const all: Readonly<Record<string, Planted.Planted>> = {
   ...Object.fromEntries(core.map((bug) => [bug, inCore(bug)])),
+  commitsEarlierTerms: {
+    ...inCore("commitsEarlierTerms"),
+    program: PlantedPrograms.tailsOfLeaders
+  },
   ...PlantedCutoverBugs.all,
   ...PlantedGateBugs.all,
+  ...PlantedApplyBugs.all,
+  ...PlantedWriterBugs.all,
   /** A vote is not written with the term it was given in. */
-  forgetsVote: inLog((store) => ({
-    persist: (write) =>
-      store.persist({
-        ...write,
-        hardState: write.hardState && { ...write.hardState, vote: undefined }
-      })
-  })),
+  forgetsVote: {
+    ...inLog((store) => ({
+      persist: (write) =>
+        store.persist({
+          ...write,
+          hardState: write.hardState && { ...write.hardState, vote: undefined }
+        })
+    })),
+    program: PlantedPrograms.votersFall
+  },
   /** A write is called durable that a crash may take. */
   answersBeforeSync: { ...Planted.none, isUnsynced: true },
   /** A failed write of the log is taken for done. */

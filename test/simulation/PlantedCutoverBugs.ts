@@ -7,104 +7,35 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
-import { Applier } from "../../src/domain/apply/Applier.ts"
-import type { ReplicatedState } from "../../src/domain/apply/ReplicatedState.ts"
 import * as Command from "../../src/domain/encryption/Command.ts"
-import * as RaftEnvelope from "../../src/domain/encryption/RaftEnvelope.ts"
-import * as SidecarRecord from "../../src/domain/encryption/SidecarRecord.ts"
-import type { SidecarState } from "../../src/domain/encryption/SidecarState.ts"
 import { AppendGuard } from "../../src/domain/engine/AppendGuard.ts"
 import { Leadership } from "../../src/domain/engine/Leadership.ts"
-import type { LogIndex, OpeningId } from "../../src/domain/Ids.ts"
-import type * as Payload from "../../src/domain/log/Payload.ts"
-import * as ProposalEnvelope from "../../src/domain/log/ProposalEnvelope.ts"
+import type { ProposalEvent } from "../../src/domain/engine/PendingProposals.ts"
+import type { LogIndex } from "../../src/domain/Ids.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
-import type { Position } from "../../src/domain/raft/Position.ts"
-import { RaftEngineWriter } from "../../src/layers/RaftEngineWriter.ts"
-import { Applier as AppliedState } from "../../src/services/Applier.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
-import { LocalStore } from "../../src/services/LocalStore.ts"
-import { Opening } from "../../src/services/Opening.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { type Proposal, RaftEngine } from "../../src/services/RaftEngine.ts"
 import { WrapFlag } from "../../src/services/WrapFlag.ts"
 import { type Swap, swap } from "../support/SwappedLayers.ts"
-import * as Planted from "./Planted.ts"
-import { inState } from "./PlantedStores.ts"
-import { groupId } from "./SimulatedDisk.ts"
+import type * as Planted from "./Planted.ts"
+import * as PlantedPrograms from "./PlantedPrograms.ts"
+import { both, type Method, patched, swapped, together } from "./PlantedServices.ts"
+import type { Program } from "./Program.ts"
 
-type Method = (...parts: ReadonlyArray<never>) => unknown
-
-/** A method of all objects of a class is another one while a run lasts. */
-function patched<M extends Method>(
-  { prototype }: { readonly prototype: object },
-  name: string,
-  replace: (original: M) => M
-): Planted.Planted {
-  const during = <A>(run: () => A): A => {
-    const original = Object.getOwnPropertyDescriptor(prototype, name)
-    if (original === undefined) throw new Error(`there is no ${name} to be replaced`)
-    const method = original.get ?? original.value
-    const other = replace(method as M)
-    const replaced = original.get === undefined ? { value: other } : { get: other }
-    Object.defineProperty(prototype, name, { ...original, ...replaced })
-    try {
-      return run()
-    } finally {
-      Object.defineProperty(prototype, name, original)
-    }
-  }
-  return { ...Planted.none, during }
+const guardOff: Planted.Planted = {
+  ...patched(AppendGuard, "admits", () => () => true),
+  program: PlantedPrograms.rotationRacesMarker
 }
-
-const swapped = (swaps: (name: string) => ReadonlyArray<Swap>): Planted.Planted => ({
-  ...Planted.none,
-  swaps
-})
-
-const guardOff = patched(AppendGuard, "admits", () => () => true)
 
 /** Broken together with the guard, which alone shows nothing with the same seed. */
-const behindGuard = (bug: Planted.Planted): Planted.Planted => ({
-  ...bug,
-  during: (run) => guardOff.during(() => bug.during(run)),
-  besides: guardOff
-})
-
-/** How an applier reads the payload of an entry. */
-type PayloadOf = (this: ApplierParts, entry: Entry, sidecar: SidecarState) => Payload.Payload
-
-interface ApplierParts {
-  readonly parts: ConstructorParameters<typeof Applier>[0]
-  readonly state: ReplicatedState
+const behindGuard = (
+  bug: Planted.Planted,
+  program?: (drawn: Program) => Program
+): Planted.Planted => {
+  const { program: _, ...both } = together(guardOff, bug)
+  return program === undefined ? both : { ...both, program }
 }
-
-const reading = (replace: (original: PayloadOf) => PayloadOf): Planted.Planted =>
-  patched<PayloadOf & Method>(
-    Applier,
-    "payloadOf",
-    (original) => replace(original) as PayloadOf & Method
-  )
-
-/** Opened as if it were sealed: fails if it is not. */
-function opened(
-  { parts }: ApplierParts,
-  { data, index, term }: Entry,
-  body: Uint8Array
-): never | Entry {
-  const options = { keys: parts.keys, groupId: parts.groupId, term, index }
-  const plain = Result.getOrThrow(RaftEnvelope.open(options, body))
-  const proposalId = ProposalEnvelope.proposalIdOf(data)!
-  return { term, index, kind: "normal", data: ProposalEnvelope.encode({ proposalId, body: plain }) }
-}
-
-const bodyOf = ({ data }: Entry): Uint8Array => ProposalEnvelope.bodyOf(data)!
-
-const plainSidecar = (sidecar: SidecarState): SidecarState => ({
-  ...sidecar,
-  raftEnvelopeCutoverIndex: 0 as LogIndex
-})
 
 const isMarker = ({ body, toBeSealed }: Proposal): boolean =>
   !toBeSealed && Command.isEnableRaftEnvelope(body)
@@ -172,22 +103,43 @@ const barrierOf = (
 ): Planted.Planted =>
   swapped(() => [swap(QuiescenceBarrier, (barrier) => ({ ...barrier, ...change(barrier) }))])
 
-type Sealed = (this: { writeCount: number }, envelope: unknown, at: Position) => Uint8Array
+const flagUnsetAtStart = flagSetIf((_, { engine }) => engine !== undefined)
 
-const sealing = (isReset: (at: Position, writer: object) => boolean): Planted.Planted =>
-  patched<Sealed & Method>(
-    RaftEngineWriter,
-    "sealed",
-    (original) =>
-      function (this: { writeCount: number }, envelope: unknown, at: Position) {
-        if (isReset(at, this)) this.writeCount = 0
-        return original.call(this, envelope, at)
-      } as Sealed & Method
-  )
+interface OpenGuard {
+  readonly markers: ReadonlyArray<LogIndex>
+  readonly isCutOver: boolean
+}
 
-const termOf = new WeakMap<object, number>()
+type Appended = (entries: ReadonlyArray<Entry>) => void
 
-type ApplyCommand = (entry: Entry, command: Command.Command, state: ReplicatedState) => unknown
+const truncated = new WeakSet<object>()
+
+/** How long a run goes without a look at whether its node leads. */
+const looksEveryMillis = 400
+
+/** Told of what becomes of its marker as somebody who asks, now and then, whether this node leads. */
+function lookingAtRole(
+  engine: RaftEngine["Service"],
+  onEvent: Proposal["onEvent"]
+): { readonly onEvent: Proposal["onEvent"]; readonly looking: Effect.Effect<void> } {
+  let isOver = false
+  const tell = (event: ProposalEvent) => {
+    if (!isOver) onEvent(event)
+    isOver = true
+  }
+  const look = Effect.sync(() => {
+    if (engine.status().role !== "Leader") tell({ _tag: "TermLeft" })
+    return isOver
+  })
+  return {
+    onEvent: (event) => {
+      if (event._tag === "Applied" || event._tag === "Stopped") tell(event)
+    },
+    looking: Effect.asVoid(
+      Effect.repeat(Effect.andThen(Effect.sleep(looksEveryMillis), look), { until: Boolean })
+    )
+  }
+}
 
 const cutoverBugs = {
   /** Nothing but the second line: what is administered passes the barrier, and lands in clear. */
@@ -196,46 +148,7 @@ const cutoverBugs = {
   sealsMarkerItself: behindGuard(
     proposingMarker((propose, marker) => propose({ ...marker, toBeSealed: true }))
   ),
-  /** `>=` where it is read. */
-  readsMarkerAsSealed: reading(
-    (payloadOf) =>
-      function (entry, sidecar) {
-        const isOwn = Command.isEnableRaftEnvelope(bodyOf(entry))
-        const isSealed = sidecar.raftEnvelopeCutoverIndex === 0 && isOwn
-        return payloadOf.call(this, isSealed ? opened(this, entry, bodyOf(entry)) : entry, sidecar)
-      }
-  ),
-  /** A cutover index of 0 read as "everything is sealed". */
-  zeroMeansAll: reading(
-    (payloadOf) =>
-      function (entry, sidecar) {
-        const isNone = sidecar.raftEnvelopeCutoverIndex === 0
-        return payloadOf.call(this, isNone ? opened(this, entry, bodyOf(entry)) : entry, sidecar)
-      }
-  ),
-  unwrapsWholeEntry: reading(
-    (payloadOf) =>
-      function (entry, sidecar) {
-        const { raftEnvelopeCutoverIndex: cutover } = sidecar
-        const isSealed = cutover !== 0 && entry.index > cutover
-        return payloadOf.call(this, isSealed ? opened(this, entry, entry.data) : entry, sidecar)
-      }
-  ),
-  /** A node goes on behind entries that it cannot open. */
-  skipsFailedEntry: swapped((name) => [
-    swap(AppliedState, (applier) => {
-      const reader = applier as unknown as { payloadOf: PayloadOf }
-      const payloadOf = reader.payloadOf.bind(applier as unknown as ApplierParts)
-      const skipped: Payload.Payload = { _tag: "ExpireSessions", sessions: [] }
-      reader.payloadOf = (entry, sidecar) => {
-        const { raftEnvelopeCutoverIndex: cutover } = sidecar
-        const isUnreadable = name === "n2" && cutover !== 0 && entry.index > cutover + 4
-        return isUnreadable ? skipped : payloadOf(entry, sidecar)
-      }
-      return applier
-    })
-  ]),
-  flagUnsetAtStart: behindGuard(flagSetIf((_, { engine }) => engine !== undefined)),
+  flagUnsetAtStart: behindGuard(flagUnsetAtStart),
   flagSetByLeaderOnly: behindGuard(
     flagSetIf((_, { engine }) => engine === undefined || engine.status().role === "Leader")
   ),
@@ -246,7 +159,8 @@ const cutoverBugs = {
         flag(name).set("cutoverProgram")
         return propose(marker)
       })
-    )
+    ),
+    PlantedPrograms.markerIsTruncated
   ),
   staleMarkerSetsFlag: behindGuard(
     withFlag((flag) =>
@@ -260,18 +174,8 @@ const cutoverBugs = {
           }
         })
       )
-    )
-  ),
-  /** A marker of a DEK that was rotated away cuts over all the same. */
-  staleMarkerCutsOver: patched<ApplyCommand & Method>(
-    Applier,
-    "applyCommand",
-    (original) =>
-      function (this: unknown, entry: Entry, command: Command.Command, state: ReplicatedState) {
-        const { raft: raftKeyId } = state.sidecar.active
-        const isMarker = command._tag === "EnableRaftEnvelope"
-        return original.call(this, entry, isMarker ? { ...command, raftKeyId } : command, state)
-      } as ApplyCommand & Method
+    ),
+    PlantedPrograms.rotationRacesMarker
   ),
   secondMarkerAdmitted: behindGuard(
     proposingMarker((propose, marker) =>
@@ -338,52 +242,61 @@ const cutoverBugs = {
       }))
     ]
   }),
-  /** A marker that was cut off with the tail of the log counts for ever: nothing is taken in. */
-  truncatedMarkerCounts: {
-    ...patched(AppendGuard, "truncated", () => () => {}),
-    isOfAvailability: true
-  },
-  /** Who gets a snapshot does not know that the log is sealed. */
-  snapshotWithoutCutover: inState((store) => ({
-    snapshot: Effect.map(store.snapshot, ({ reader }) => ({
-      reader: {
-        ...reader,
-        get: (table, key) => {
-          const value = reader.get(table, key)
-          return table === "sidecar" && value !== undefined ? uncut(value) : value
-        },
-        range: (table, range) => {
-          const rows = reader.range(table, range)
-          return table === "sidecar"
-            ? rows.map((row) => ({ ...row, value: uncut(row.value) }))
-            : rows
-        }
+  /** A run ends when its node does not lead: not when it leads again, in a later term. */
+  releaseNotBoundToTerm: swapped(() => [
+    swap(RaftEngine, (engine) => ({
+      ...engine,
+      propose: (proposal) => {
+        if (!isMarker(proposal)) return engine.propose(proposal)
+        const { looking, onEvent } = lookingAtRole(engine, proposal.onEvent)
+        const proposed = engine.propose({ ...proposal, onEvent })
+        return Effect.tap(proposed, () => Effect.forkDetach(looking))
       }
     }))
-  })),
-  nonceCounterStuck: sealing(() => true),
-  /** It begins anew whenever the node leads again. */
-  nonceCounterReset: sealing(({ term }, writer) => {
-    const isNew = termOf.get(writer) !== term
-    termOf.set(writer, term)
-    return isNew
-  }),
-  /** An epoch that is not on disk before it is used, and taken for that of the same opening. */
-  epochNotDurable: swapped(() => [
-    swap(LocalStore, (store) => ({
-      ...store,
-      write: (record) => store.write({ ...record, epochs: new Map() })
-    })),
-    swap(Opening, (opening) => ({
-      ...opening,
-      openingId: opening.incarnation as string as OpeningId
-    }))
-  ])
+  ]),
+  /** A marker that was cut off with the tail of the log counts for ever: nothing is taken in. */
+  truncatedMarkerCounts: {
+    ...both(
+      patched<Appended & Method>(
+        AppendGuard,
+        "appended",
+        (original) =>
+          function (this: OpenGuard, entries: ReadonlyArray<Entry>) {
+            const before = [...this.markers]
+            original.call(this, entries)
+            if (before.some((marker) => !this.markers.includes(marker))) truncated.add(this)
+          } as Appended & Method
+      ),
+      patched(
+        AppendGuard,
+        "markerCounts",
+        () =>
+          function (this: OpenGuard) {
+            return this.isCutOver || this.markers.length > 0 || truncated.has(this)
+          } as Method
+      )
+    ),
+    program: PlantedPrograms.markerIsTruncated,
+    isOfAvailability: true
+  },
+  /**
+   * Only a log in which it still stands tells a guard of a marker. It refuses what is to be sealed then;
+   * a leader that has forgotten its flag as well writes plaintext.
+   */
+  compactedMarkerForgotten: together(
+    flagUnsetAtStart,
+    both(
+      patched(AppendGuard, "applied", () => (() => {}) as Method),
+      patched(
+        AppendGuard,
+        "markerCounts",
+        () =>
+          function (this: OpenGuard) {
+            return this.markers.length > 0
+          } as Method
+      )
+    )
+  )
 } satisfies Readonly<Record<string, Planted.Planted>>
-
-function uncut(value: Uint8Array): Buffer {
-  const sidecar = Result.getOrThrow(SidecarRecord.decodeRecord(groupId, Buffer.from(value)))
-  return SidecarRecord.encodeRecord(groupId, plainSidecar(sidecar))
-}
 
 export const all: Readonly<Record<string, Planted.Planted>> = cutoverBugs

@@ -298,7 +298,8 @@ export class World {
 
   /** A node stops because a fault made it, and for no other reason. */
   private mustHaveReason(node: SimulatedNode, cause: Cause.Cause<unknown>, state: string): void {
-    if (node.mayHalt || node.watched === undefined) this.findings.reach(state)
+    const mayHalt = node.mayHalt || node.name === this.planted.mayHalt
+    if (mayHalt || node.watched === undefined) this.findings.reach(state)
     else this.findings.violated("halt", `${node.name} stopped: ${Cause.pretty(cause)}`)
   }
 

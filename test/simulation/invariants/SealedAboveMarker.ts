@@ -100,12 +100,20 @@ export class SealedAboveMarker {
       this.sealedCount += 1
       this.nonces.sealed("raft", body, () => `${term}/${index}`)
       this.findings.expect(isAbove, "I8", () => `sealed ${where()}`)
+      this.proposed(Payload.decode(opened.success))
       return PrefixEncryption.after(prefix, { index, payload: opened.success }, this.cluster)
     }
     if (Command.isEnableRaftEnvelope(body)) this.onMarker({ term, index })
     this.findings.expect(!isAbove, "I7", () => `not sealed (${opened.failure.reason}) ${where()}`)
-    const isPayload = Payload.decode(body)._tag === "Success"
-    this.findings.expect(isPayload, "I8", () => `no payload in clear ${where()}`)
+    const payload = Payload.decode(body)
+    this.proposed(payload)
+    this.findings.expect(payload._tag === "Success", "I8", () => `no payload in clear ${where()}`)
     return PrefixEncryption.after(prefix, { index, payload: body }, this.cluster)
+  }
+
+  private proposed(payload: ReturnType<typeof Payload.decode>): void {
+    if (Result.isSuccess(payload) && payload.success._tag === "Requests") {
+      this.nonces.proposed(payload.success)
+    }
   }
 }
