@@ -130,7 +130,7 @@ export const all: Readonly<Record<string, Planted.Planted>> = {
           hardState: write.hardState && { ...write.hardState, vote: undefined }
         })
     })),
-    program: PlantedPrograms.votersFall
+    program: PlantedPrograms.voterFalls
   },
   /** A write is called durable that a crash may take. */
   answersBeforeSync: { ...Planted.none, isUnsynced: true },

@@ -115,7 +115,7 @@ type Appended = (entries: ReadonlyArray<Entry>) => void
 const truncated = new WeakSet<object>()
 
 /** How long a run goes without a look at whether its node leads. */
-const looksEveryMillis = 400
+const looksEveryMillis = 1_500
 
 /** Told of what becomes of its marker as somebody who asks, now and then, whether this node leads. */
 function lookingAtRole(
@@ -243,17 +243,20 @@ const cutoverBugs = {
     ]
   }),
   /** A run ends when its node does not lead: not when it leads again, in a later term. */
-  releaseNotBoundToTerm: swapped(() => [
-    swap(RaftEngine, (engine) => ({
-      ...engine,
-      propose: (proposal) => {
-        if (!isMarker(proposal)) return engine.propose(proposal)
-        const { looking, onEvent } = lookingAtRole(engine, proposal.onEvent)
-        const proposed = engine.propose({ ...proposal, onEvent })
-        return Effect.tap(proposed, () => Effect.forkDetach(looking))
-      }
-    }))
-  ]),
+  releaseNotBoundToTerm: {
+    ...swapped(() => [
+      swap(RaftEngine, (engine) => ({
+        ...engine,
+        propose: (proposal) => {
+          if (!isMarker(proposal)) return engine.propose(proposal)
+          const { looking, onEvent } = lookingAtRole(engine, proposal.onEvent)
+          const proposed = engine.propose({ ...proposal, onEvent })
+          return Effect.tap(proposed, () => Effect.forkDetach(looking))
+        }
+      }))
+    ]),
+    program: PlantedPrograms.markerIsTruncated
+  },
   /** A marker that was cut off with the tail of the log counts for ever: nothing is taken in. */
   truncatedMarkerCounts: {
     ...both(

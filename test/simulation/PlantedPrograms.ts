@@ -59,20 +59,26 @@ export const rotationRacesMarker = narrowed({
     )
 })
 
-/** Who has voted loses its power, and is asked again by another candidate. */
-export const votersFall = narrowed({
+/**
+ * Nobody hears anybody, so that all campaign; then two ask a third one for its vote, which loses its power
+ * between the one and the other.
+ */
+export const voterFalls = narrowed({
   keeps: [],
-  pace: () => ({ horizonMillis: 1_500, preVote: false, writeMillis: Array(7).fill(0) }),
-  adds: (numbers) => [
-    { atMillis: 100, fault: { kind: "delay", upTo: 30 + numbers.below(90), millis: 1_400 } },
-    ...every(150, 1_500, numbers, () => ({ kind: "partition", node: 0, millis: 120 })),
-    ...every(60, 1_500, numbers, () => ({
-      kind: "crash",
-      node: 1 + numbers.below(3),
-      kept: 1,
-      back: numbers.below(10)
-    }))
-  ]
+  pace: () => ({ horizonMillis: 2_500, preVote: false, writeMillis: Array(7).fill(0) }),
+  adds: (numbers) =>
+    [100, 700, 1_300, 1_900].flatMap((atMillis) => [
+      { atMillis, fault: { kind: "delay", upTo: 20 + numbers.below(40), millis: 500 } },
+      { atMillis, fault: { kind: "oneWay", from: 1, to: 2, millis: 450 } },
+      { atMillis, fault: { kind: "oneWay", from: 2, to: 1, millis: 450 } },
+      { atMillis, fault: { kind: "partition", node: 3, millis: 300 } },
+      ...every(25, 200, numbers, () => ({
+        kind: "crash",
+        node: 3,
+        kept: 1,
+        back: numbers.below(4)
+      })).map((crash) => ({ ...crash, atMillis: atMillis + 300 + crash.atMillis }))
+    ])
 })
 
 /** Leaders are cut off with tails that nobody else has, and lead again (thesis §3.6.2, figure 3.7). */
@@ -114,4 +120,16 @@ export const markerIsTruncated = narrowed({
     ),
     ...every(150, 2_500, numbers, () => ({ kind: "transfer", to: 1 + numbers.below(3) }))
   ]
+})
+
+/** Leaders are cut off with what they were asked for, soon after they have begun to lead. */
+export const leadersAreCutOff = narrowed({
+  keeps: [],
+  pace: () => ({ horizonMillis: 1_500, writeMillis: Array(7).fill(0) }),
+  adds: (numbers) =>
+    every(200, 1_500, numbers, () => ({
+      kind: "partition",
+      node: 0,
+      millis: 200 + numbers.below(200)
+    }))
 })

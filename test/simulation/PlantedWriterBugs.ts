@@ -20,6 +20,7 @@ import { RaftEngineWriter } from "../../src/layers/RaftEngineWriter.ts"
 import { LocalStore } from "../../src/services/LocalStore.ts"
 import { swap } from "../support/SwappedLayers.ts"
 import type * as Planted from "./Planted.ts"
+import * as PlantedPrograms from "./PlantedPrograms.ts"
 import { both, type Method, patched, swapped, together } from "./PlantedServices.ts"
 
 type Sealed = (this: { writeCount: number }, envelope: unknown, at: Position) => Uint8Array
@@ -51,8 +52,8 @@ const oldDisk = swapped(() => [
     read: () => {
       const record = store.read()
       if (record === undefined) return undefined
-      const epochs = [...record.epochs].map(
-        ([keyId, epoch]) => [keyId, (epoch - 1) as LocalEpoch] as const
+      const epochs = [...record.epochs].flatMap(([keyId, epoch]) =>
+        epoch > 1 ? [[keyId, (epoch - 1) as LocalEpoch] as const] : []
       )
       return { ...record, epochs: new Map(epochs) }
     }
@@ -155,7 +156,10 @@ const writerBugs = {
   epochNotDurable: together(anyOpening, epochNotWritten),
   /** The epoch of another opening, of which the disk is an old copy. */
   equalEpochAccepted: together(oldDisk, anyOpening),
-  reusedProposalId: both(equalIds, answeredById)
+  reusedProposalId: {
+    ...both(equalIds, answeredById),
+    program: PlantedPrograms.leadersAreCutOff
+  }
 } satisfies Readonly<Record<string, Planted.Planted>>
 
 export const all: Readonly<Record<string, Planted.Planted>> = writerBugs
