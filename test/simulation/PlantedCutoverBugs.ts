@@ -303,3 +303,8 @@ const cutoverBugs = {
 } satisfies Readonly<Record<string, Planted.Planted>>
 
 export const all: Readonly<Record<string, Planted.Planted>> = cutoverBugs
+
+/** Those that are planted together with the guard. */
+export const secondLine: Readonly<Record<string, Planted.Planted>> = Object.fromEntries(
+  Object.entries(all).filter(([, { besides }]) => besides === guardOff)
+)
