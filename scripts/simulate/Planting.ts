@@ -7,8 +7,8 @@ import { writeFileSync } from "node:fs"
 import type { Caught } from "../../test/simulation/Catching.ts"
 import { seeds as known } from "../../test/simulation/PlantedBugSeeds.ts"
 import * as PlantedBugs from "../../test/simulation/PlantedBugs.ts"
-import type { Task } from "./PlantingWorker.ts"
 import { LivingThread } from "./LivingThread.ts"
+import type { Task } from "./PlantingWorker.ts"
 
 export interface Options {
   /** Where the search begins. */
