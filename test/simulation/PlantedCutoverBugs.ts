@@ -192,7 +192,10 @@ const cutoverBugs = {
         } as Method
     )
   ),
-  drainNotAwaited: behindGuard(barrierOf(() => ({ drained: Effect.void }))),
+  drainNotAwaited: behindGuard(
+    barrierOf(() => ({ drained: Effect.void })),
+    PlantedPrograms.slowDisks
+  ),
   barrierLetsUsersIn: behindGuard(
     barrierOf((barrier) => ({
       admit: (asked) => {

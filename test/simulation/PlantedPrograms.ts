@@ -81,31 +81,6 @@ export const voterFalls = narrowed({
     ])
 })
 
-/** Leaders are cut off with tails that nobody else has, and lead again (thesis §3.6.2, figure 3.7). */
-export const tailsOfLeaders = narrowed({
-  keeps: [],
-  pace: (numbers) => ({
-    horizonMillis: 2_500,
-    preVote: false,
-    messageBytesMax: 1,
-    writeMillis: writeMillis(numbers, 20)
-  }),
-  adds: (numbers) => [
-    { atMillis: 100, fault: { kind: "delay", upTo: 20 + numbers.below(60), millis: 2_400 } },
-    ...every(100, 2_500, numbers, () => ({
-      kind: "partition",
-      node: 0,
-      millis: 100 + numbers.below(250)
-    })),
-    ...every(250, 2_500, numbers, () => ({
-      kind: "crash",
-      node: 0,
-      kept: 1,
-      back: numbers.below(100)
-    }))
-  ]
-})
-
 /** Whoever appends a marker is cut off with it, and leads again later. */
 export const markerIsTruncated = narrowed({
   keeps: [],
@@ -132,4 +107,35 @@ export const leadersAreCutOff = narrowed({
       node: 0,
       millis: 200 + numbers.below(200)
     }))
+})
+
+/** Voters are replaced all the time, and leaders are cut off meanwhile. */
+const replaced = narrowed({
+  keeps: [],
+  pace: (numbers) => ({ horizonMillis: 2_500, writeMillis: writeMillis(numbers, 20) }),
+  adds: (numbers) => [
+    { atMillis: 50, fault: { kind: "memberJoins", wrongKekMillis: 0 } },
+    { atMillis: 150, fault: { kind: "memberJoins", wrongKekMillis: 0 } },
+    ...every(200, 2_500, numbers, () => ({ kind: "membersReplaced", node: 0, count: 2 })),
+    ...every(200, 2_500, numbers, () => ({
+      kind: "partition",
+      node: numbers.below(4),
+      millis: 50 + numbers.below(250)
+    }))
+  ]
+})
+
+export const votersAreReplaced = (drawn: Program): Program =>
+  replaced({ ...drawn, spares: 2, mode: "safety" })
+
+/** Proposals wait for the disk while the barrier is closed behind them. */
+export const slowDisks = narrowed({
+  keeps: [],
+  pace: (numbers) => ({
+    horizonMillis: 900,
+    preemptedOnceIn: 20,
+    operatorMillis: 0,
+    writeMillis: writeMillis(numbers, 40)
+  }),
+  adds: () => []
 })

@@ -41,8 +41,8 @@ describe("with the guard on, a broken rule of the second line takes nothing but 
     "%s",
     (name, { alone, program }) => {
       const planted = counting(name, { ...alone!, ...(program && { program }) })
-      const ownSeed = seeds[name]?.seed ?? 3
-      for (const seed of new Set([1, 2, ownSeed])) {
+      const ownSeed = seeds[name]?.seed ?? 2
+      for (const seed of new Set([1, ownSeed])) {
         const { violation } = simulate(Catching.programOf(planted, { seed, nodes }), planted)
         expect(ofAvailability, violation).toContain(violation?.split(":")[0])
       }
