@@ -165,10 +165,14 @@ export class World {
     node.opening.addObserver((exit) => this.hasStarted(node, exit))
   }
 
-  /** Their power goes in one moment; `kept` is the share of unflushed commits that survives. */
+  /**
+   * Their power goes in one moment; `kept` is the share of unflushed commits that survives. A node that
+   * is losing it already does so first: two of them would leave a disk with two openings.
+   */
   crash(names: ReadonlyArray<string>, kept: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const nodes = names.map((name) => this.node(name))
+      while (nodes.some(({ phase }) => phase === "crashing")) yield* Effect.sleep(1)
       for (const node of nodes) {
         const disk = this.disk(node.name)
         if (kept < 1 && disk.unflushedCommits > 0) this.findings.reach("stateCommitsLost")
