@@ -66,7 +66,8 @@ describe("a simulated cluster", () => {
       ["leaderChanged", 0.5],
       ["crash", 0.3],
       ["entrySealed", 0.5],
-      ["cutOver", 0.8],
+      // Every run in which all nodes come back (it fails if not), and others before one stays away.
+      ["cutOver", 0.7],
       ["rotated", 0.02],
       ["snapshotInstalled", 0.1],
       ["membersReplaced", 0.01],
