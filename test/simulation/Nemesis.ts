@@ -19,12 +19,15 @@ export class Nemesis {
   private readonly operators: Operators
   /** Those that wait for their step of the cutover. */
   private armed: Array<TimedFault & { readonly step: Step }> = []
+  /** It falls with what it commits next. */
+  private due: { readonly name: string; readonly fallen: Deferred.Deferred<void> } | undefined
 
   constructor(world: World, operators: Operators) {
     this.world = world
     this.members = new MembershipFaults(world)
     this.operators = operators
     world.watch.steps.onEntered = (step, name) => this.entered(step, name)
+    world.watch.onCommit = (name) => this.committed(name)
   }
 
   /** All of the program, at its times and at the steps of the cutover. */
@@ -193,7 +196,7 @@ export class Nemesis {
 
   /** One after the other, so that entries stand on one disk alone (thesis §3.6.2, figure 3.7). */
   private leadersFall(fault: Fault & { kind: "leadersFall" }): Effect.Effect<void> {
-    const { back, count, kind, pauseMillis } = fault
+    const { at, back, count, kind, pauseMillis } = fault
     const { world } = this
     const falling = Effect.gen({ self: this }, function* () {
       for (let fallen = 0; fallen < count && !this.isEnding; fallen++) {
@@ -204,13 +207,36 @@ export class Nemesis {
           leader = this.target(0)
         }
         if (leader === undefined || this.isEnding) return
-        const torn = this.torn(leader, true)
-        if (Option.isNone(yield* Effect.timeoutOption(torn, 100))) continue
+        const falls = at === "commit" ? this.fallsAtCommit(leader) : this.torn(leader, true)
+        if (Option.isNone(yield* Effect.timeoutOption(falls, 100))) continue
         this.reach(kind)
         yield* this.comesBack(leader.name, back)
       }
     })
     return Effect.asVoid(Effect.forkDetach(falling))
+  }
+
+  /** Waits until it has. */
+  private fallsAtCommit({ name }: SimulatedNode): Effect.Effect<void> {
+    const fallen = Deferred.makeUnsafe<void>()
+    this.due = { name, fallen }
+    return Effect.ensuring(
+      Deferred.await(fallen),
+      Effect.sync(() => {
+        this.due = undefined
+      })
+    )
+  }
+
+  private committed(name: string): void {
+    const { due, world } = this
+    if (due?.name !== name) return
+    this.due = undefined
+    world.node(name).losesSent = true
+    world.sim.afterTurn(() => {
+      const crash = Effect.ensuring(world.crash([name], 1), Deferred.succeed(due.fallen, undefined))
+      Effect.runFork(Effect.provideService(crash, Clock.Clock, world.sim), { scheduler: world.sim })
+    })
   }
 
   /** No new fault begins now. */

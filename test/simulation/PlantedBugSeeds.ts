@@ -8,6 +8,7 @@ export const seeds: Readonly<Record<string, Caught>> = {
   cutsBehindAppend: { seed: 2, nodes: 3, invariant: "I3" },
   readsWithoutQuorum: { seed: 11, nodes: 3, invariant: "I10" },
   countsLearners: { seed: 4, nodes: 3, invariant: "I4" },
+  commitsEarlierTerms: { seed: 2, nodes: 3, invariant: "I3" },
   ignoresOutgoingVoters: { seed: 20, nodes: 3, invariant: "I4" },
   guardOff: { seed: 9, nodes: 3, invariant: "I7" },
   sealsMarkerItself: { seed: 2, nodes: 3, invariant: "I8" },

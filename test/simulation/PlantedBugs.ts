@@ -99,8 +99,7 @@ const commanding = (change: (command: Command.Command) => Command.Command): Plan
 
 /**
  * Not `countsItselfUnpersisted`: the driver writes what is ready before it takes anything else in, so a
- * whole node cannot show it. Nor `commitsEarlierTerms`: no seed of 400 shows it. The core's own simulation
- * does both (`test/domain/raft/Simulation.test.ts`).
+ * whole node cannot show it. The core's own simulation does (`test/domain/raft/Simulation.test.ts`).
  */
 const core: ReadonlyArray<PlantedBug> = [
   "votesTwice",
@@ -113,6 +112,10 @@ const core: ReadonlyArray<PlantedBug> = [
 
 export const all: Readonly<Record<string, Planted.Planted>> = {
   ...Object.fromEntries(core.map((bug) => [bug, inCore(bug)])),
+  commitsEarlierTerms: {
+    ...inCore("commitsEarlierTerms"),
+    program: PlantedPrograms.leadersFallWithTails
+  },
   ignoresOutgoingVoters: {
     ...inCore("ignoresOutgoingVoters"),
     program: PlantedPrograms.votersAreReplaced

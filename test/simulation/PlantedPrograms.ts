@@ -97,6 +97,33 @@ export const markerIsTruncated = narrowed({
   ]
 })
 
+/**
+ * An entry on the disk of one leader that fell, another entry there on that of the next; then the first
+ * one leads again, has its old entry on a majority, takes it for committed, and falls before anybody has
+ * heard of its new term's (thesis §3.6.2, figure 3.7).
+ */
+export const leadersFallWithTails = narrowed({
+  keeps: [],
+  pace: (numbers) => ({
+    horizonMillis: 2_500,
+    preVote: false,
+    messageBytesMax: 1,
+    writeMillis: writeMillis(numbers, 4)
+  }),
+  adds: (numbers) =>
+    [100, 1_400].flatMap((atMillis) => {
+      const fall = { kind: "leadersFall", count: 1, pauseMillis: numbers.below(10) } as const
+      return [
+        { atMillis, fault: { ...fall, back: 150 + numbers.below(100) } },
+        { atMillis: atMillis + 60, fault: { ...fall, back: 450 + numbers.below(200) } },
+        {
+          atMillis: atMillis + 250 + numbers.below(150),
+          fault: { ...fall, at: "commit" as const, back: 800 }
+        }
+      ]
+    })
+})
+
 /** Leaders are cut off with what they were asked for, soon after they have begun to lead. */
 export const leadersAreCutOff = narrowed({
   keeps: [],

@@ -29,6 +29,8 @@ export type Fault =
       readonly count: number
       readonly pauseMillis: number
       readonly back: Back
+      /** As it next takes something for committed instead, and what it has just sent is lost with it. */
+      readonly at?: "commit"
     }
   | { readonly kind: "restart"; readonly node: Target }
   | { readonly kind: "pause"; readonly node: Target; readonly millis: number }

@@ -13,7 +13,10 @@ export class SimulatedNode {
   mayHalt = false
   /** It is opened with a KEK that is not that of the cluster, from its next start on. */
   hasWrongKek = false
-  private life = 0
+  /** What it has sent and nobody has got yet goes with its power. */
+  losesSent = false
+  /** Lives that it began or ended. */
+  life = 0
   private inability: string | undefined = "is down"
   opening: Fiber.Fiber<void, unknown> | undefined = undefined
 
@@ -27,6 +30,11 @@ export class SimulatedNode {
   /** It has no power. */
   get isOff(): boolean {
     return this.phase === "down" || this.phase === "crashing"
+  }
+
+  /** What it sent in that life is gone. */
+  hasLost(life: number): boolean {
+    return this.losesSent && life !== this.life
   }
 
   /** Why it cannot take part in encryption, another word in each life; `undefined`: it can. */

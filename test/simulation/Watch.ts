@@ -162,6 +162,9 @@ export class Watch implements DiskWatch {
     this.states.replaced(disk)
   }
 
+  /** A leader has taken more for committed, in the turn that is being taken. */
+  onCommit: (name: string) => void = () => {}
+
   /** The cores that run; set by who runs them. */
   watched: () => ReadonlyArray<Watched> = () => []
 
@@ -184,6 +187,7 @@ export class Watch implements DiskWatch {
         this.quorumHolds(name, { index, term: entry.term, membership })
     }
     watched.commitSeen = commit
+    this.onCommit(name)
   }
 
   private quorumHolds(name: string, claim: Pick<Claim, "index" | "membership" | "term">): void {

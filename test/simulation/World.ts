@@ -326,9 +326,10 @@ export class World {
     network.fate = (message) => {
       const from = this.nodes.get(this.nameOf.get(message.from) ?? "")
       // It has no power any more.
-      if (from?.isOff === true) return []
+      if (from === undefined || from.isOff) return []
+      const { life } = from
       for (const millis of this.delays(message)) {
-        this.sim.after(millis, () => this.arrive(message))
+        this.sim.after(millis, () => from.hasLost(life) || this.arrive(message))
       }
       return []
     }
