@@ -88,12 +88,24 @@ const carried = Effect.fnUntraced(function* <E>(
   const broken = new SnapshotTransferFailure({ peer: message.from, reason: "broken" })
   const failed = Deferred.makeUnsafe<never, E>()
   const gone = Deferred.makeUnsafe<never, SnapshotTransferFailure>()
-  const arriving = Stream.catchCause(bytes, (cause) =>
+  const sent = Stream.catchCause(bytes, (cause) =>
     Stream.fromEffect(Effect.andThen(Deferred.failCause(failed, cause), Effect.fail(broken)))
-  ).pipe(Stream.interruptWhen(Deferred.await(gone)))
+  )
+  // Each piece for itself: a race of the whole stream (`Stream.interruptWhen`) may have no end.
+  const arriving = Stream.transformPull(sent, (pull) =>
+    Effect.succeed(Effect.raceFirst(pull, Deferred.await(gone)))
+  )
+  const whyHere = (
+    failure: SnapshotTransferFailure
+  ): Effect.Effect<never, E | SnapshotTransferFailure> =>
+    Deferred.isDoneUnsafe(failed) ? Deferred.await(failed) : Effect.fail(failure)
   yield* there
     .takeIn(message, arriving)
-    .pipe(Effect.raceFirst(Deferred.await(failed)), Effect.ensuring(Deferred.fail(gone, broken)))
+    .pipe(
+      Effect.catch(whyHere),
+      Effect.raceFirst(Deferred.await(failed)),
+      Effect.ensuring(Deferred.fail(gone, broken))
+    )
 })
 
 /** Installs in the receiver's own time: it is its transport that ends it, not the sender. */
