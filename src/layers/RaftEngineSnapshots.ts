@@ -6,6 +6,7 @@
  * entry applied above a snapshot before its keys, its cutover index and the wrap flag are in place; a
  * state removed that the core is about to install. Proof: `test/simulation/Simulation.test.ts`.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import { EncryptionApplyFailed } from "../domain/encryption/Errors.ts"
@@ -48,19 +49,25 @@ export const makeSend = Effect.fnUntraced(function* (offer: (input: Input) => Ef
 
   return (message: InstallSnapshot): void => {
     const { to: peer } = message
-    const ended = Effect.matchEffect(sent(message), {
+    const ended = Effect.matchCauseEffect(sent(message), {
       onSuccess: (index) => {
         report({ _tag: "SnapshotSent", peer, index })
         return offer({ _tag: "SnapshotEnded", peer, outcome: "delivered" })
       },
-      onFailure: ({ message: reason }) => {
-        report({ _tag: "SnapshotNotSent", peer, reason })
+      // A bug too: the member would be left behind as long as this node leads.
+      onFailure: (cause) => {
+        report({ _tag: "SnapshotNotSent", peer, reason: reasonOf(cause) })
         return offer({ _tag: "SnapshotEnded", peer, outcome: "failed" })
       }
     })
     fork(ended)
   }
 })
+
+const reasonOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
 
 type Ask = <A, E>(
   input: (resume: (answer: Effect.Effect<A, E | TooManyProposals>) => void) => Question
