@@ -2,9 +2,9 @@
 import type { Caught } from "./Catching.ts"
 
 export const seeds: Readonly<Record<string, Caught>> = {
-  votesTwice: { seed: 4, nodes: 3, invariant: "I1" },
+  votesTwice: { seed: 57, nodes: 3, invariant: "I1" },
   votesForAnyLog: { seed: 39, nodes: 3, invariant: "I3" },
-  appendsWithoutMatch: { seed: 4, nodes: 3, invariant: "I2" },
+  appendsWithoutMatch: { seed: 22, nodes: 3, invariant: "I2" },
   cutsBehindAppend: { seed: 2, nodes: 3, invariant: "I3" },
   readsWithoutQuorum: { seed: 11, nodes: 3, invariant: "I10" },
   countsLearners: { seed: 4, nodes: 3, invariant: "I4" },
@@ -34,7 +34,7 @@ export const seeds: Readonly<Record<string, Caught>> = {
   cutoverReadPerBatch: { seed: 9, nodes: 3, invariant: "halt" },
   skipsFailedEntry: { seed: 7, nodes: 3, invariant: "I6" },
   staleMarkerCutsOver: { seed: 1, nodes: 3, invariant: "I8" },
-  snapshotWithoutCutover: { seed: 4, nodes: 3, invariant: "I6" },
+  snapshotWithoutCutover: { seed: 7, nodes: 3, invariant: "I6" },
   sealsBeforeCommitted: { seed: 2, nodes: 3, invariant: "I9" },
   nonceCounterStuck: { seed: 2, nodes: 3, invariant: "I9" },
   nonceCounterReset: { seed: 24, nodes: 3, invariant: "I9" },
