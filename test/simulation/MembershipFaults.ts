@@ -78,10 +78,7 @@ export class MembershipFaults {
     const { world } = this
     world.node(name).hasWrongKek = wrongKekMillis > 0
     world.start(name)
-    if (wrongKekMillis === 0) return Effect.void
-    world.lasts(wrongKekMillis)
-    const repaired = Effect.andThen(Effect.sleep(wrongKekMillis), world.givesRightKek(name))
-    return Effect.asVoid(Effect.forkDetach(repaired))
+    return wrongKekMillis === 0 ? Effect.void : world.givesRightKek(name, wrongKekMillis)
   }
 
   private introductionOf(name: string): Effect.Effect<Introduction> {
@@ -122,20 +119,9 @@ export class MembershipFaults {
     return Effect.asVoid(Effect.forkDetach(replacing))
   }
 
-  /** Asks whoever leads, again and again, until it is so by the word of a leader or no time is left. */
+  /** Asks the administration of whoever leads, until it is done. */
   private asks({ call, isDone }: Wish): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const { cluster, findings } = this.world
-      while (!this.world.isOver) {
-        const leader = cluster.readyLeader()
-        if (leader !== undefined) {
-          if (isDone(cluster.applier(leader).members)) return
-          const answer = yield* this.world.call(leader, call, 1_000)
-          if (answer !== "lost" && Exit.isFailure(answer)) findings.reach(tagOf(answer.cause))
-        }
-        yield* Effect.sleep(20)
-      }
-    })
+    return this.untilDone((members) => (isDone(members) ? undefined : call))
   }
 
   /** Until it is so by the word of whoever leads, or there is no time left. */
@@ -148,19 +134,31 @@ export class MembershipFaults {
     })
   }
 
-  /** Asks whoever leads for what is wanted, again and again until nothing is. */
+  /** Proposes at whoever leads, past its administration, what is wanted, until nothing is. */
   private changes(
     wanted: (members: Members.Members) => ReadonlyArray<Step> | undefined
   ): Effect.Effect<void> {
+    return this.untilDone((members, leader) => {
+      const steps = wanted(members)
+      if (steps === undefined) return undefined
+      const change = Members.changeOf({ transition: "auto", steps }, [])
+      return this.world.cluster.engine(leader).changeMembership(change)
+    })
+  }
+
+  /** Calls whoever leads, again and again, until there is no call to make or no time left. */
+  private untilDone(
+    next: (members: Members.Members, leader: string) => Call | undefined
+  ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const { cluster } = this.world
+      const { cluster, findings } = this.world
       while (!this.world.isOver) {
         const leader = cluster.readyLeader()
         if (leader !== undefined) {
-          const steps = wanted(cluster.applier(leader).members)
-          if (steps === undefined) return
-          const change = Members.changeOf({ transition: "auto", steps }, [])
-          yield* this.world.call(leader, cluster.engine(leader).changeMembership(change), 1_000)
+          const call = next(cluster.applier(leader).members, leader)
+          if (call === undefined) return
+          const answer = yield* this.world.call(leader, call, 1_000)
+          if (answer !== "lost" && Exit.isFailure(answer)) findings.reach(tagOf(answer.cause))
         }
         yield* Effect.sleep(20)
       }
@@ -168,9 +166,11 @@ export class MembershipFaults {
   }
 }
 
+type Call = Effect.Effect<unknown, unknown, ClusterAdmin | Introductions>
+
 /** What is asked of the administration of a leader. */
 interface Wish {
-  readonly call: Effect.Effect<unknown, unknown, ClusterAdmin | Introductions>
+  readonly call: Call
   readonly isDone: (members: Members.Members) => boolean
 }
 

@@ -60,9 +60,7 @@ export class Nemesis {
         if (!this.begins(fault, name)) return
         findings.reach(cellOf(step, fault.kind))
         this.world.note(fault.kind)
-        Effect.runFork(Effect.provideService(this.strike(fault, name), Clock.Clock, sim), {
-          scheduler: sim
-        })
+        this.begin(this.strike(fault, name))
       })
     }
   }
@@ -169,12 +167,10 @@ export class Nemesis {
   ) {
     if (node?.phase !== "up") return Effect.void
     this.reach(kind)
-    this.world.lasts(millis)
     const { name } = node
     node.hasWrongKek = true
     const restart = Effect.andThen(this.world.crash([name], 1), this.world.revive(name))
-    const repaired = Effect.andThen(Effect.sleep(millis), this.world.givesRightKek(name))
-    return Effect.andThen(restart, Effect.asVoid(Effect.forkDetach(repaired)))
+    return Effect.andThen(restart, this.world.givesRightKek(name, millis))
   }
 
   /** In the middle of its next write, whenever that is. */
@@ -234,9 +230,14 @@ export class Nemesis {
     this.due = undefined
     world.node(name).losesSent = true
     world.sim.afterTurn(() => {
-      const crash = Effect.ensuring(world.crash([name], 1), Deferred.succeed(due.fallen, undefined))
-      Effect.runFork(Effect.provideService(crash, Clock.Clock, world.sim), { scheduler: world.sim })
+      this.begin(Effect.ensuring(world.crash([name], 1), Deferred.succeed(due.fallen, undefined)))
     })
+  }
+
+  /** Between two turns, in a fibre of its own. */
+  private begin(effect: Effect.Effect<void>): void {
+    const { sim } = this.world
+    Effect.runFork(Effect.provideService(effect, Clock.Clock, sim), { scheduler: sim })
   }
 
   /** No new fault begins now. */

@@ -205,15 +205,17 @@ export class World {
     })
   }
 
-  /** It is started again with the KEK of the cluster, unless it is or was. */
-  givesRightKek(name: string): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
+  /** After so long it is started again with the KEK of the cluster, unless it was; does not wait. */
+  givesRightKek(name: string, millis: number): Effect.Effect<void> {
+    this.lasts(millis)
+    const repaired = Effect.gen({ self: this }, function* () {
       const node = this.node(name)
       if (!node.hasWrongKek) return
       node.hasWrongKek = false
       if (!node.isOff) yield* this.crash([name], 1)
       this.start(name)
     })
+    return Effect.asVoid(Effect.forkDetach(Effect.andThen(Effect.sleep(millis), repaired)))
   }
 
   /** Asks a node, and waits for so long. */
