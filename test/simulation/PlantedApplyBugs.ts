@@ -26,7 +26,7 @@ import { Applier as AppliedState } from "../../src/services/Applier.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { Opening } from "../../src/services/Opening.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
-import { swap } from "../support/SwappedLayers.ts"
+import { seen, swap } from "../support/SwappedLayers.ts"
 import type * as Planted from "./Planted.ts"
 import * as PlantedPrograms from "./PlantedPrograms.ts"
 import { both, type Method, patched, swapped } from "./PlantedServices.ts"
@@ -85,9 +85,8 @@ const withoutKey: Planted.Planted = {
   ...swapped((name) => {
     const node = { bootCount: 0 }
     return [
-      swap(Opening, (opening) => {
+      seen(Opening, (opening) => {
         node.bootCount = opening.bootCount
-        return opening
       }),
       swap(AppliedState, (applier) => {
         if (name !== keyless || node.bootCount > 1) return applier
@@ -175,13 +174,11 @@ const sealedAtPropose = swapped(() => {
     return StorageEnvelope.seal({ ...place, key, nonce }, value)
   }
   return [
-    swap(AppliedState, (applier) => {
+    seen(AppliedState, (applier) => {
       node.applier = applier
-      return applier
     }),
-    swap(Keystore, (keystore) => {
+    seen(Keystore, (keystore) => {
       node.keystore = keystore
-      return keystore
     }),
     swap(RaftEngine, (engine) => ({
       ...engine,

@@ -17,7 +17,7 @@ import { Cutover } from "../../src/services/Cutover.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { type Proposal, RaftEngine } from "../../src/services/RaftEngine.ts"
 import { WrapFlag } from "../../src/services/WrapFlag.ts"
-import { type Swap, swap } from "../support/SwappedLayers.ts"
+import { type Swap, seen, swap } from "../support/SwappedLayers.ts"
 import type * as Planted from "./Planted.ts"
 import * as PlantedPrograms from "./PlantedPrograms.ts"
 import { both, type Method, patched, swapped, together } from "./PlantedServices.ts"
@@ -63,9 +63,8 @@ function withFlag(plant: (flag: (name: string) => WrapFlag["Service"]) => Plante
   const flags = new Map<string, WrapFlag["Service"]>()
   const bug = plant((name) => flags.get(name)!)
   const keep = (name: string) =>
-    swap(WrapFlag, (flag) => {
+    seen(WrapFlag, (flag) => {
       flags.set(name, flag)
-      return flag
     })
   return { ...bug, swaps: (name: string) => [keep(name), ...bug.swaps(name)] }
 }
@@ -85,9 +84,8 @@ const flagSetIf = (
           if (!isIgnored) flag.set(cause)
         }
       })),
-      swap(RaftEngine, (engine) => {
+      seen(RaftEngine, (engine) => {
         node.engine = engine
-        return engine
       })
     ]
   })
@@ -213,9 +211,8 @@ const cutoverBugs = {
     swapped(() => {
       const node: { barrier?: QuiescenceBarrier["Service"] } = {}
       return [
-        swap(QuiescenceBarrier, (barrier) => {
+        seen(QuiescenceBarrier, (barrier) => {
           node.barrier = barrier
-          return barrier
         }),
         swap(Cutover, (cutover) => ({
           ...cutover,
@@ -232,9 +229,8 @@ const cutoverBugs = {
   barrierGatesMarker: swapped(() => {
     const node: { barrier?: QuiescenceBarrier["Service"] } = {}
     return [
-      swap(QuiescenceBarrier, (barrier) => {
+      seen(QuiescenceBarrier, (barrier) => {
         node.barrier = barrier
-        return barrier
       }),
       swap(RaftEngine, (engine) => ({
         ...engine,

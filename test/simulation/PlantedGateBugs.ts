@@ -4,20 +4,20 @@ import * as CapabilityRefusal from "../../src/layers/CapabilityRefusal.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { CapabilityGate } from "../../src/services/CapabilityGate.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
-import { swap } from "../support/SwappedLayers.ts"
-import * as Planted from "./Planted.ts"
+import { seen, swap } from "../support/SwappedLayers.ts"
+import type * as Planted from "./Planted.ts"
+import { swapped } from "./PlantedServices.ts"
 
 /** Who votes is asked, and nobody else counts. */
-const learnersLeftOut: Planted.Planted["swaps"] = () => {
+const learnersLeftOut = swapped(() => {
   const node: { applier?: Applier["Service"] } = {}
   const isVoter = (nodeName: string) => {
     const { byId, configuration } = node.applier!.members
     return configuration.voters.some((id) => byId.get(id)?.nodeName === nodeName)
   }
   return [
-    swap(Applier, (applier) => {
+    seen(Applier, (applier) => {
       node.applier = applier
-      return applier
     }),
     swap(CapabilityGate, (gate) => ({
       ...gate,
@@ -26,20 +26,17 @@ const learnersLeftOut: Planted.Planted["swaps"] = () => {
       )
     }))
   ]
-}
+})
 
 export const all: Readonly<Record<string, Planted.Planted>> = {
-  gateLeavesLearnersOut: { ...Planted.none, swaps: learnersLeftOut },
+  gateLeavesLearnersOut: learnersLeftOut,
   /** A node that does not have a key makes its proof up, and is believed. */
-  gateTakesAnyProof: {
-    ...Planted.none,
-    swaps: () => [
-      swap(Keystore, (keystore) => ({
-        ...keystore,
-        prove: (_, keys) =>
-          Effect.succeed(keys.map(({ id }) => ({ keyId: id, proof: Buffer.alloc(32) }))),
-        proven: (_, keys) => Effect.succeed(new Set(keys.map(({ id }) => id)))
-      }))
-    ]
-  }
+  gateTakesAnyProof: swapped(() => [
+    swap(Keystore, (keystore) => ({
+      ...keystore,
+      prove: (_, keys) =>
+        Effect.succeed(keys.map(({ id }) => ({ keyId: id, proof: Buffer.alloc(32) }))),
+      proven: (_, keys) => Effect.succeed(new Set(keys.map(({ id }) => id)))
+    }))
+  ])
 }

@@ -29,6 +29,16 @@ export const swap = <Self, Service>(
   }
 })
 
+/** It stays as it is built, and is shown. */
+export const seen = <Self, Service>(
+  tag: Context.Key<Self, Service>,
+  see: (built: Service) => void
+): Swap =>
+  swap(tag, (built) => {
+    see(built)
+    return built
+  })
+
 const typeId = "~effect/Layer/MemoMap"
 
 export class SwappedLayers implements Layer.MemoMap {
