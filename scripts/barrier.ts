@@ -7,8 +7,6 @@
  * errors N`; exit code 0 only if none was closed for longer than is allowed and no client got an error.
  */
 import { join } from "node:path"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
@@ -17,13 +15,12 @@ import * as Fiber from "effect/Fiber"
 import { summaryOf } from "../bench/Summary.ts"
 import * as RpcClientSocket from "../src/layers/RpcClientSocket.ts"
 import * as Cluster from "./cluster/Cluster.ts"
+import * as ScriptCommand from "./cluster/ScriptCommand.ts"
 import * as TemporaryDirectory from "./cluster/TemporaryDirectory.ts"
 import * as NodeProcess from "./demo/NodeProcess.ts"
 import * as Writers from "./demo/Writers.ts"
 
 class BarrierRefused extends Data.TaggedError("BarrierRefused")<{ readonly message: string }> {}
-
-const say = (line: string) => Effect.sync(() => console.error(line))
 
 /** The longest that is accepted in any cluster. */
 const closedMillisMax = 50
@@ -57,7 +54,9 @@ const cutOver = Effect.fnUntraced(function* (number: number) {
   const steps = Object.entries(lastCutover?.stepMillis ?? {})
     .map(([step, millis]) => `${step} ${millis.toFixed(1)}`)
     .join(", ")
-  yield* say(`${number}: barrier closed for ${barrierClosedMillis.toFixed(1)} ms (${steps})`)
+  yield* ScriptCommand.say(
+    `${number}: barrier closed for ${barrierClosedMillis.toFixed(1)} ms (${steps})`
+  )
   return { barrierClosedMillis, clientErrors: ledger.clientErrors }
 }, Effect.scoped)
 
@@ -95,8 +94,4 @@ const command = Command.make(
       : run(clusters)
 )
 
-Command.run(command, { version: "0.1.0" }).pipe(
-  Effect.tapError((error) => say(`barrier: ${error.message}`)),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+ScriptCommand.runMain(command)

@@ -6,8 +6,6 @@
  * line is `kills N, median … election time-outs, slowest …, lost N`; exit code 0 only if the median is
  * below two election time-outs and everything that was acknowledged is read back.
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
@@ -16,11 +14,10 @@ import { summaryOf } from "../bench/Summary.ts"
 import * as RpcClientSocket from "../src/layers/RpcClientSocket.ts"
 import * as Cluster from "./cluster/Cluster.ts"
 import { electionMillis, inTimeouts } from "./cluster/ElectionTimeouts.ts"
+import * as ScriptCommand from "./cluster/ScriptCommand.ts"
 import * as TemporaryDirectory from "./cluster/TemporaryDirectory.ts"
 
 class FailoverRefused extends Data.TaggedError("FailoverRefused")<{ readonly message: string }> {}
-
-const say = (line: string) => Effect.sync(() => console.error(line))
 
 /** The worst median that is accepted, in election time-outs. */
 const medianMax = 2
@@ -72,7 +69,9 @@ const run = Effect.fnUntraced(function* (kills: number) {
   for (const key of keys) {
     const millis = yield* round(cluster, key)
     pauses.push(millis)
-    yield* say(`${key}: ${millis.toFixed(0)} ms, ${inTimeouts(millis)} election time-outs`)
+    yield* ScriptCommand.say(
+      `${key}: ${millis.toFixed(0)} ms, ${inTimeouts(millis)} election time-outs`
+    )
   }
   const lost = yield* lostOf(cluster, keys)
   const { max, median } = summaryOf(pauses)
@@ -95,8 +94,4 @@ const command = Command.make(
       : run(kills)
 )
 
-Command.run(command, { version: "0.1.0" }).pipe(
-  Effect.tapError((error) => say(`failover: ${error.message}`)),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+ScriptCommand.runMain(command)

@@ -6,15 +6,12 @@
  * wrong …`. Exit code 0 only if nothing is lost or wrong and every round has acknowledged enough.
  * Nothing is left behind: no process and no directory.
  */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
+import * as ScriptCommand from "./cluster/ScriptCommand.ts"
 import * as KillRounds from "./kill-rounds/KillRounds.ts"
 import * as Report from "./kill-rounds/Report.ts"
-
-const say = (line: string) => Effect.sync(() => console.error(line))
 
 const command = Command.make(
   "kill-rounds",
@@ -30,9 +27,9 @@ const command = Command.make(
       if (rounds < 1) {
         return yield* new KillRounds.RoundsEnded({ message: "--rounds must be at least 1" })
       }
-      const report = yield* KillRounds.run({ rounds, seed, say })
+      const report = yield* KillRounds.run({ rounds, seed, say: ScriptCommand.say })
       const missing = Report.shortcomings(report)
-      for (const shortcoming of missing) yield* say(`kill-rounds: ${shortcoming}`)
+      for (const shortcoming of missing) yield* ScriptCommand.say(`kill-rounds: ${shortcoming}`)
       yield* Effect.sync(() => console.log(Report.text(report)))
       if (missing.length > 0) {
         return yield* new KillRounds.RoundsEnded({
@@ -42,8 +39,4 @@ const command = Command.make(
     })
 )
 
-Command.run(command, { version: "0.1.0" }).pipe(
-  Effect.tapError((error) => say(`kill-rounds: ${error.message}`)),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+ScriptCommand.runMain(command)

@@ -7,14 +7,13 @@
  * nothing was found and the images are no clean copies. Needs strace, and the right to trace.
  */
 import { tmpdir } from "node:os"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as PowerLossPlantedBug from "../test/support/PowerLossPlantedBug.ts"
+import * as ScriptCommand from "./cluster/ScriptCommand.ts"
 import * as Campaign from "./power-loss/Campaign.ts"
 
 /** The campaign did not show what it is to show. */
@@ -61,8 +60,4 @@ const command = Command.make("power-loss", flags, ({ bug, image, images, recordi
   })
 )
 
-Command.run(command, { version: "0.1.0" }).pipe(
-  Effect.tapError((error) => Effect.sync(() => console.error(`power-loss: ${error.message}`))),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+ScriptCommand.runMain(command)

@@ -8,8 +8,6 @@
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
@@ -21,6 +19,7 @@ import * as NodeConfigLive from "../src/layers/NodeConfigLive.ts"
 import * as RpcClientSocket from "../src/layers/RpcClientSocket.ts"
 import * as Cluster from "./cluster/Cluster.ts"
 import { keptPorts } from "./cluster/KeptPort.ts"
+import * as ScriptCommand from "./cluster/ScriptCommand.ts"
 import * as TemporaryDirectory from "./cluster/TemporaryDirectory.ts"
 import * as NodeProcess from "./demo/NodeProcess.ts"
 
@@ -123,8 +122,4 @@ const command = Command.make(
       : run(mebibytes)
 )
 
-Command.run(command, { version: "0.1.0" }).pipe(
-  Effect.tapError((error) => Effect.sync(() => console.error(`snapshot-join: ${error.message}`))),
-  Effect.provide(NodeServices.layer),
-  NodeRuntime.runMain({ disableErrorReporting: true })
-)
+ScriptCommand.runMain(command)
