@@ -2,7 +2,8 @@
  * The network of nodes in one process: what the memory transports send over.
  *
  * It outlives them, so that a node can be opened again. A test says what becomes of each message: lost,
- * late, or delivered more than once. Deterministic: time is Effect's clock, and no chance of its own.
+ * late, or delivered more than once; and of each piece of a snapshot: late, or the connection breaks.
+ * Deterministic: time is Effect's clock, and no chance of its own.
  * Proof: `test/contracts/Transport.ts`, `test/contracts/MemberChallenge.ts`.
  */
 import * as Effect from "effect/Effect"
@@ -40,6 +41,8 @@ export class MemoryNetwork {
   fate: (message: Message) => ReadonlyArray<number> = () => [0]
   /** How a question gets to a node, and its answer back: at once. */
   exchange = <A>(_: Exchange, answer: Effect.Effect<A>): Effect.Effect<A> => answer
+  /** How a piece of a snapshot gets there: at once. If that fails, the connection is broken. */
+  piece = (_: InstallSnapshot): Effect.Effect<void, "broken"> => Effect.void
   private readonly stations = new Map<MemberId, Station>()
   /** By name, as a node has it also before it is a member. */
   private readonly answering = new Map<NodeName, Capability["Service"]>()

@@ -51,7 +51,12 @@ const make = Effect.fnUntraced(function* ({ network }: { readonly network: Memor
       if (there === undefined) {
         return yield* new SnapshotTransferFailure({ peer, reason: "unreachable" })
       }
-      yield* carried(message, bytes, there)
+      const piece = Effect.mapError(
+        Effect.suspend(() => network.piece(message)),
+        (reason) => new SnapshotTransferFailure({ peer, reason })
+      )
+      const leaving = Stream.tap(bytes, () => piece)
+      yield* carried(message, leaving, there)
     }).pipe(Effect.scoped)
 
   return Transport.of({

@@ -1,13 +1,16 @@
 /**
- * A snapshot between two memory transports, in thousands of orders of the scheduler: it ends, and is
- * delivered (SPEC §16).
+ * A snapshot between two memory transports, in thousands of orders of the scheduler: it ends on both
+ * sides, delivered or broken (SPEC §16).
  */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import { expect, it } from "vitest"
+import type { MemberId } from "../../src/domain/Ids.ts"
+import { SnapshotTransferFailure } from "../../src/domain/peer/Errors.ts"
 import { MemoryNetwork } from "../../src/layers/MemoryNetwork.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as TransportMemory from "../../src/layers/TransportMemory.ts"
@@ -20,8 +23,8 @@ import { Sim } from "./Sim.ts"
 
 const pieces = [Uint8Array.of(1), Uint8Array.of(2, 3)]
 
-const transfer = Effect.gen(function* () {
-  const network = new MemoryNetwork()
+/** What the receiver got, how that ended for it, and how it ended for the sender. */
+const transfer = Effect.fnUntraced(function* (network: MemoryNetwork) {
   const open = (id: number) =>
     Layer.build(
       Layer.fresh(
@@ -37,18 +40,42 @@ const transfer = Effect.gen(function* () {
     Effect.sync(() => {
       taken += piece.length
     })
+  const received = Deferred.makeUnsafe<void, unknown>()
   const receiver = { message: () => {}, unreachable: () => {} }
   from.attach(receiver)
-  to.attach({ ...receiver, snapshot: (_, bytes) => Stream.runForEach(bytes, count) })
+  to.attach({
+    ...receiver,
+    snapshot: (_, bytes) =>
+      Effect.onExit(Stream.runForEach(bytes, count), (exit) => Deferred.done(received, exit))
+  })
   from.setPeers([peerOf(2, 2)], allKnown)
   to.setPeers([peerOf(1, 1)], allKnown)
-  yield* from.sendSnapshot(installSnapshot(1, 2), Stream.fromIterable(pieces))
-  return taken
-}).pipe(Effect.scoped)
+  const sent = yield* Effect.exit(
+    from.sendSnapshot(installSnapshot(1, 2), Stream.fromIterable(pieces))
+  )
+  return { taken, sent, received: yield* Effect.exit(Deferred.await(received)) }
+}, Effect.scoped)
+
+const broken = (peer: number) =>
+  Exit.fail(new SnapshotTransferFailure({ peer: peer as MemberId, reason: "broken" }))
 
 it("a snapshot is delivered in whatever order the fibres run", () => {
   for (let seed = 1; seed <= 10_000; seed++) {
-    const exit = new Sim(seed, 4 + (seed % 20)).run(transfer)
-    expect(exit, `seed ${seed}`).toEqual(Exit.succeed(3))
+    const exit = new Sim(seed, 4 + (seed % 20)).run(transfer(new MemoryNetwork()))
+    const delivered = { taken: 3, sent: Exit.void, received: Exit.void }
+    expect(exit, `seed ${seed}`).toEqual(Exit.succeed(delivered))
+  }
+}, 120_000)
+
+it("both sides are told of a connection that breaks at one of its pieces", () => {
+  for (let seed = 1; seed <= 4_000; seed++) {
+    const network = new MemoryNetwork()
+    let left = seed % pieces.length
+    network.piece = () =>
+      Effect.suspend(() => (left-- === 0 ? Effect.fail("broken") : Effect.yieldNow))
+    const exit = new Sim(seed, 4 + (seed % 20)).run(transfer(network))
+    expect(exit, `seed ${seed}`).toEqual(
+      Exit.succeed({ taken: seed % pieces.length, sent: broken(2), received: broken(1) })
+    )
   }
 }, 120_000)
