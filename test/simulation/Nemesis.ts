@@ -114,6 +114,10 @@ export class Nemesis {
       case "duplication":
       case "lostAnswers":
         return this.weather(fault)
+      case "snapshotBreaks":
+        return Effect.sync(() => {
+          this.world.network.piecesLeft = fault.pieces
+        })
       case "leadersFall":
         return this.leadersFall(fault)
       case "rotation":
@@ -206,6 +210,7 @@ export class Nemesis {
         const falls = at === "commit" ? this.fallsAtCommit(leader) : this.torn(leader, true)
         if (Option.isNone(yield* Effect.timeoutOption(falls, 100))) continue
         this.reach(kind)
+        if (at === "commit") world.findings.reach("leaderFellAtCommit")
         yield* this.comesBack(leader.name, back)
       }
     })
@@ -263,38 +268,26 @@ export class Nemesis {
   }
 
   private partition(fault: Fault & { kind: "partition" }, node: SimulatedNode | undefined) {
-    const { nameOf } = this.world
-    const id = [...nameOf].find(([, name]) => name === node?.name)?.[0]
+    const { network } = this.world
+    const id = node === undefined ? undefined : network.idOf(node.name)
     if (id === undefined) return Effect.void
     this.reach(fault.kind)
-    const others = [1, 2, 3, 4, 5, 6, 7].filter((other) => other !== id)
-    const links = others.flatMap((other) => [`${id} ${other}`, `${other} ${id}`])
-    return this.cut(links, fault.millis)
+    return Effect.sync(() => this.world.endsAfter(fault.millis, network.isolate(id)))
   }
 
   private oneWay(fault: Fault & { kind: "oneWay" }): Effect.Effect<void> {
-    const from = this.target(fault.from)?.name
-    const id = [...this.world.nameOf].find(([, name]) => name === from)?.[0]
+    const { network } = this.world
+    const from = this.target(fault.from)
+    const id = from === undefined ? undefined : network.idOf(from.name)
     if (id === undefined || id === fault.to) return Effect.void
     this.reach(fault.kind)
-    return this.cut([`${id} ${fault.to}`], fault.millis)
-  }
-
-  private cut(links: ReadonlyArray<string>, millis: number): Effect.Effect<void> {
-    const { cut } = this.world
-    const add = (more: number) => {
-      for (const link of links) cut.set(link, (cut.get(link) ?? 0) + more)
-    }
-    return Effect.sync(() => {
-      add(1)
-      this.world.endsAfter(millis, () => add(-1))
-    })
+    return Effect.sync(() => this.world.endsAfter(fault.millis, network.cut(id, fault.to)))
   }
 
   private weather(
     fault: Fault & { kind: "loss" | "delay" | "reorder" | "duplication" | "lostAnswers" }
   ): Effect.Effect<void> {
-    const { weather } = this.world
+    const { weather } = this.world.network
     if (fault.kind !== "lostAnswers") this.reach(fault.kind)
     const [name, value, calm] = {
       loss: ["loss", "share" in fault ? fault.share : 0, 0] as const,

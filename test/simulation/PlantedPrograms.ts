@@ -114,8 +114,11 @@ export const leadersFallWithTails = narrowed({
     [100, 1_400].flatMap((atMillis) => {
       const fall = { kind: "leadersFall", count: 1, pauseMillis: numbers.below(10) } as const
       return [
-        { atMillis, fault: { ...fall, back: 150 + numbers.below(100) } },
-        { atMillis: atMillis + 60, fault: { ...fall, back: 450 + numbers.below(200) } },
+        { atMillis, fault: { ...fall, at: "write" as const, back: 150 + numbers.below(100) } },
+        {
+          atMillis: atMillis + 60,
+          fault: { ...fall, at: "write" as const, back: 450 + numbers.below(200) }
+        },
         {
           atMillis: atMillis + 250 + numbers.below(150),
           fault: { ...fall, at: "commit" as const, back: 800 }

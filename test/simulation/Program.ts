@@ -23,14 +23,14 @@ export type Fault =
       readonly isKept: boolean
       readonly back: Back
     }
-  /** Whoever leads loses its power as its next write is there, and after it whoever leads next. */
+  /** Whoever leads loses its power, and after it whoever leads next. */
   | {
       readonly kind: "leadersFall"
       readonly count: number
       readonly pauseMillis: number
       readonly back: Back
-      /** As it next takes something for committed instead, and what it has just sent is lost with it. */
-      readonly at?: "commit"
+      /** As its next write is there, or as it next commits: what it has just sent is lost with it then. */
+      readonly at: "write" | "commit"
     }
   | { readonly kind: "restart"; readonly node: Target }
   | { readonly kind: "pause"; readonly node: Target; readonly millis: number }
@@ -40,6 +40,8 @@ export type Fault =
   | { readonly kind: "duplication"; readonly share: number; readonly millis: number }
   | { readonly kind: "partition"; readonly node: Target; readonly millis: number }
   | { readonly kind: "oneWay"; readonly from: Target; readonly to: number; readonly millis: number }
+  /** After so many more pieces of snapshots, even once the others have ended: most are sent then. */
+  | { readonly kind: "snapshotBreaks"; readonly pieces: number }
   | { readonly kind: "lostAnswers"; readonly millis: number }
   | { readonly kind: "logWriteError"; readonly node: Target }
   | { readonly kind: "stateWriteError"; readonly node: Target }
@@ -126,7 +128,8 @@ const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
       kind: "leadersFall",
       count: 2 + n.below(4),
       pauseMillis: n.below(60),
-      back: n.below(400)
+      back: n.below(400),
+      at: oneOf(n, ["write", "commit"])
     })
   ],
   [4, (n, nodes) => ({ kind: "restart", node: 1 + n.below(nodes) })],
@@ -145,6 +148,7 @@ const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
       millis: millis(n)
     })
   ],
+  [1, (n) => ({ kind: "snapshotBreaks", pieces: n.below(4) })],
   [2, (n) => ({ kind: "lostAnswers", millis: millis(n) })],
   [1, (n, nodes) => ({ kind: "logWriteError", node: target(n, nodes) })],
   [1, (n, nodes) => ({ kind: "stateWriteError", node: target(n, nodes) })],

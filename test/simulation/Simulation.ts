@@ -29,6 +29,7 @@ export const states = [
   "cutOver",
   "entrySealed",
   "leaderChanged",
+  "leaderFellAtCommit",
   "rotated",
   "operatorLeft",
   "CapabilityCheckFailed",
@@ -131,13 +132,10 @@ function quorumOf(world: World): ReadonlyArray<string> {
 /** These work again, and what is between them. */
 const heal = (world: World, names: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { names: all, nodes, program, weather } = world
+    const { names: all, network, nodes, program } = world
     yield* world.sleepUntil(world.calmAtMillis)
-    Object.assign(weather, { loss: 0, repeat: 0, delayMillis: 1, reorder: 0, answers: 0 })
-    world.cut.clear()
-    if (program.mode === "liveness") {
-      for (const name of all) if (!names.includes(name) && nodes.has(name)) isolate(world, name)
-    }
+    const isAway = (name: string) => !names.includes(name) && nodes.has(name)
+    network.heal(program.mode === "liveness" ? all.filter(isAway) : [])
     for (const name of names) {
       const node = world.node(name)
       const disk = world.disk(name)
@@ -156,14 +154,6 @@ const heal = (world: World, names: ReadonlyArray<string>): Effect.Effect<void> =
     }
     yield* world.until(() => names.every((name) => world.node(name).phase === "up"), "all are up")
   })
-
-function isolate(world: World, name: string): void {
-  const id = [...world.nameOf].find(([, other]) => other === name)?.[0]
-  for (let other = 1; other <= world.names.length; other++) {
-    world.cut.set(`${id} ${other}`, 1)
-    world.cut.set(`${other} ${id}`, 1)
-  }
-}
 
 interface Settling {
   readonly clients: Clients

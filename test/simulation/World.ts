@@ -1,6 +1,6 @@
 /**
- * The nodes of a simulated cluster, each on a processor and a disk of its own, the network between
- * them, and how anybody outside calls one.
+ * The nodes of a simulated cluster, each on a processor and a disk of its own, and how anybody outside
+ * calls one.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -10,9 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { LogIndex, Term } from "../../src/domain/Ids.ts"
 import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
-import type { Message } from "../../src/domain/raft/Message.ts"
 import * as Raft from "../../src/domain/raft/Raft.ts"
-import type { Exchange } from "../../src/layers/MemoryNetwork.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { type MakeCore, RaftCore } from "../../src/services/RaftCore.ts"
@@ -26,6 +24,7 @@ import * as PrefixEncryption from "./PrefixEncryption.ts"
 import type { Program } from "./Program.ts"
 import { Sim } from "./Sim.ts"
 import { groupId, SimulatedDisk } from "./SimulatedDisk.ts"
+import { SimulatedNetwork } from "./SimulatedNetwork.ts"
 import { SimulatedNode } from "./SimulatedNode.ts"
 import { Watch } from "./Watch.ts"
 
@@ -42,9 +41,7 @@ export class World {
   readonly nodes = new Map<string, SimulatedNode>()
   /** By member id; a spare has one once it was admitted. */
   readonly nameOf = new Map<number, string>()
-  /** Messages from the first to the second are lost. */
-  readonly cut = new Map<string, number>()
-  readonly weather = { loss: 0, repeat: 0, delayMillis: 2, reorder: 0, answers: 0 }
+  readonly network: SimulatedNetwork
   isOver = false
   /** By then everything that was begun for a time has ended. */
   calmAtMillis = 0
@@ -91,7 +88,7 @@ export class World {
       this.nodes.set(name, new SimulatedNode(name, sim, this.watch))
       this.disk(name).logWriteMillis = program.pace.writeMillis[at]!
     }
-    this.carry()
+    this.network = new SimulatedNetwork(this.cluster.network, this)
   }
 
   get names(): ReadonlyArray<string> {
@@ -234,7 +231,7 @@ export class World {
       // Nobody hears a node whose power is gone; what it still says is of memory that is not its own.
       const isHeard = this.disk(name).opening === opening
       if (!isHeard || Option.isNone(answer)) return "lost" as const
-      if (this.weather.answers > 0 && this.sim.numbers.below(2) === 0) {
+      if (this.network.weather.answers > 0 && this.sim.numbers.below(2) === 0) {
         this.findings.reach("lostAnswers")
         return "lost" as const
       }
@@ -317,77 +314,6 @@ export class World {
   private *unable(): Iterable<readonly [name: string, reason: string]> {
     for (const { name, unable } of this.nodes.values())
       if (unable !== undefined) yield [name, unable]
-  }
-
-  private carry(): void {
-    const { network } = this.cluster
-    network.exchange = (ends, answer) => this.exchanged(ends, answer)
-    const stationOf = network.stationOf.bind(network)
-    network.stationOf = (message) =>
-      this.isCut(message.from, message.to) ? undefined : stationOf(message)
-    network.fate = (message) => {
-      const from = this.nodes.get(this.nameOf.get(message.from) ?? "")
-      // It has no power any more.
-      if (from === undefined || from.isOff) return []
-      const { life } = from
-      for (const millis of this.delays(message)) {
-        this.sim.after(millis, () => from.hasLost(life) || this.arrive(message))
-      }
-      return []
-    }
-  }
-
-  /** `undefined` of one that is no member yet: nothing is cut between it and others. */
-  private idOf(name: string): number | undefined {
-    return [...this.nameOf].find(([, other]) => other === name)?.[0]
-  }
-
-  private isCut(from: number | undefined, to: number | undefined): boolean {
-    return (this.cut.get(`${from} ${to}`) ?? 0) > 0
-  }
-
-  private delays(message: Message): ReadonlyArray<number> {
-    const { numbers } = this.sim
-    const { delayMillis, loss, reorder, repeat } = this.weather
-    if (this.isCut(message.from, message.to) || numbers.next() < loss) return []
-    const copies = numbers.next() < repeat ? 2 : 1
-    return Array.from({ length: copies }, () => {
-      const isLate = reorder > 0 && numbers.below(3) === 0
-      return numbers.below(delayMillis + 1) + (isLate ? numbers.below(60) : 0)
-    })
-  }
-
-  /** The node that is asked answers in its own time, if it does. */
-  private exchanged<A>({ from, to }: Exchange, answer: Effect.Effect<A>): Effect.Effect<A> {
-    return Effect.gen({ self: this }, function* () {
-      yield* this.carried(from, to)
-      const node = this.node(to)
-      if (node.isOff) return yield* Effect.never
-      const given = yield* node.processor.run(answer)
-      yield* this.carried(to, from)
-      return given
-    })
-  }
-
-  /** As long as a message takes; never ends if it is lost. */
-  private carried(from: string, to: string): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { delayMillis, loss } = this.weather
-      const { numbers } = this.sim
-      const isLost = this.isCut(this.idOf(from), this.idOf(to)) || numbers.next() < loss
-      return isLost ? Effect.never : Effect.sleep(numbers.below(delayMillis + 1))
-    })
-  }
-
-  private arrive(message: Message): void {
-    const to = this.nodes.get(this.nameOf.get(message.to) ?? "")
-    if (to === undefined) return
-    to.processor.scheduleTask(() => {
-      if (this.cluster.network.deliver(message) || this.sim.numbers.below(2) === 0) return
-      const { from, to } = message
-      const sender = this.cluster.network.stationOf({ from: to, to: from })
-      sender?.receiver.unreachable(to)
-    })
   }
 }
 
