@@ -1,5 +1,4 @@
 /** One transfer between two sockets, one of which does not do its part (SPEC §16). */
-import { connect, createServer, type Server, type Socket } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -8,33 +7,11 @@ import * as Stream from "effect/Stream"
 import type { MemberId } from "../../src/domain/Ids.ts"
 import * as Limits from "../../src/domain/Limits.ts"
 import * as PeerMessages from "../../src/domain/peer/PeerMessages.ts"
-import { PeerSocket } from "../../src/layers/PeerSocket.ts"
+import type { PeerSocket } from "../../src/layers/PeerSocket.ts"
 import * as PeerTransfer from "../../src/layers/PeerTransfer.ts"
 import { installSnapshot } from "../contracts/SnapshotTransfer.ts"
 import { numbered, until } from "../contracts/Transport.ts"
-
-/** Both ends of one connection, the second of which does nothing by itself. */
-const sockets = Effect.gen(function* () {
-  const pair = Effect.callback<{ server: Server; here: Socket; there: Socket }>((resume) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      const here = connect({
-        host: "127.0.0.1",
-        port: typeof address === "object" ? address!.port : 0
-      })
-      server.once("connection", (there) => resume(Effect.succeed({ server, here, there })))
-    })
-  })
-  const { here, there } = yield* Effect.acquireRelease(pair, ({ here, server, there }) =>
-    Effect.sync(() => {
-      here.destroy()
-      there.destroy()
-      server.close()
-    })
-  )
-  return { near: new PeerSocket(here), far: new PeerSocket(there), farSocket: there }
-})
+import { peerSockets } from "../support/PeerSockets.ts"
 
 const live = (name: string, body: () => Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live(name, () => Effect.scoped(body()))
@@ -48,7 +25,7 @@ const silent = Stream.fromEffect(Effect.never)
 describe("a sender", () => {
   live("gives up on a receiver that takes nothing and says nothing", () =>
     Effect.gen(function* () {
-      const { farSocket, near } = yield* sockets
+      const { farSocket, near } = yield* peerSockets
       farSocket.pause()
       const failed = yield* Effect.flip(PeerTransfer.send(near, message, endless, brief))
       expect(failed).toMatchObject({ reason: "stalled", peer: 2 })
@@ -57,7 +34,7 @@ describe("a sender", () => {
 
   live("waits for one that is slow and says that it is alive", () =>
     Effect.gen(function* () {
-      const { far, near } = yield* sockets
+      const { far, near } = yield* peerSockets
       const install = yield* Deferred.make<void>()
       const receiving = PeerTransfer.receive(far, ends, () => Deferred.await(install), brief)
       yield* Effect.forkScoped(receiving)
@@ -74,7 +51,7 @@ describe("a sender", () => {
 
   live("takes another answer than the outcome for a failure", () =>
     Effect.gen(function* () {
-      const { far, near } = yield* sockets
+      const { far, near } = yield* peerSockets
       far.onFrame = () => far.send("outcome", Buffer.from([7]))
       const failed = yield* Effect.flip(PeerTransfer.send(near, message, silent, brief))
       expect(failed).toMatchObject({ reason: "receiverFailed" })
@@ -85,7 +62,7 @@ describe("a sender", () => {
 describe("a receiver", () => {
   /** What becomes of its bytes, when this is what comes. */
   const receiving = Effect.fnUntraced(function* (send: (far: PeerSocket) => void) {
-    const { far, near } = yield* sockets
+    const { far, near } = yield* peerSockets
     const drained = yield* Deferred.make<void, unknown>()
     const receive = PeerTransfer.receive(
       near,
