@@ -5,6 +5,7 @@
  * Proof: `test/layers/TransportSocket.test.ts`.
  */
 import { connect } from "node:net"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Endpoint from "../domain/api/Endpoint.ts"
@@ -35,16 +36,22 @@ export const failure = (
 export const dialled = (
   address: Endpoint.Endpoint
 ): Effect.Effect<PeerSocket, PeerConnectionFailure, Scope.Scope> => {
-  const opened = Effect.acquireRelease(
-    Effect.sync(() => connect(address)),
-    (socket) => Effect.sync(() => socket.destroy())
-  )
-  return Effect.flatMap(opened, (socket) =>
-    Effect.callback<PeerSocket, PeerConnectionFailure>((resume) => {
-      socket.once("error", (cause) => resume(Effect.fail(failure(address, "connect", cause))))
-      socket.once("connect", () => resume(Effect.succeed(new PeerSocket(socket))))
+  const dialling = Effect.sync(() => {
+    const socket = connect(address)
+    const opened = Deferred.makeUnsafe<PeerSocket, PeerConnectionFailure>()
+    // Heard in the turn in which it is dialled: an error that nobody hears ends the process.
+    socket.once("error", (cause) => {
+      Deferred.doneUnsafe(opened, Effect.fail(failure(address, "connect", cause)))
     })
+    socket.once("connect", () => {
+      Deferred.doneUnsafe(opened, Effect.succeed(new PeerSocket(socket)))
+    })
+    return { socket, opened }
+  })
+  const dialled = Effect.acquireRelease(dialling, ({ socket }) =>
+    Effect.sync(() => socket.destroy())
   )
+  return Effect.flatMap(dialled, ({ opened }) => Deferred.await(opened))
 }
 
 /** The other node's answer to the first frame that it is sent. */

@@ -73,7 +73,13 @@ export class PeerSocket {
     this.socket.resume()
   }
 
-  /** False if the peer has not taken what was sent before: wait for {@link onDrained}. */
+  /** Until {@link onDrained} is called, which a closed one never does. */
+  get isFull(): boolean {
+    const { destroyed, writableNeedDrain } = this.socket
+    return destroyed || writableNeedDrain
+  }
+
+  /** False if it {@link isFull} now. */
   send(type: Frame.FrameType, body: Buffer): boolean {
     const header = Frame.header(type, body.length)
     this.bytesSent += header.length + body.length

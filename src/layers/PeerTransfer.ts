@@ -100,9 +100,11 @@ const sendPiece = (socket: PeerSocket, piece: Uint8Array): Effect.Effect<void> =
   })
 }
 
+/** Also if it was taken since it was sent: the socket may speak between any two operations. */
 const drained = (socket: PeerSocket): Effect.Effect<void> =>
   Effect.callback((resume) => {
     socket.onDrained = () => resume(Effect.void)
+    if (!socket.isFull) socket.onDrained()
   })
 
 /**
@@ -204,16 +206,19 @@ class Inbox {
   /** Waits until it holds, or fails: the connection is gone, or nothing has come for too long. */
   private until(holds: () => boolean, stallMillis: number) {
     const woken = Effect.callback<void>((resume) => {
-      this.wake = () => resume(Effect.void)
+      this.wake = () => {
+        if (holds() || this.isBroken) resume(Effect.void)
+      }
+      // What came before this waits too.
+      this.wake()
     })
     return Effect.gen({ self: this }, function* () {
-      while (!holds()) {
-        if (this.isBroken) return yield* failed(this.peer, "broken")
-        yield* Effect.timeoutOrElse(woken, {
-          duration: stallMillis,
-          orElse: () => Effect.fail(failed(this.peer, "stalled"))
-        })
-      }
+      if (holds()) return
+      yield* Effect.timeoutOrElse(woken, {
+        duration: stallMillis,
+        orElse: () => Effect.fail(failed(this.peer, "stalled"))
+      })
+      if (!holds()) return yield* failed(this.peer, "broken")
     })
   }
 }
