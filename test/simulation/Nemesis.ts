@@ -231,7 +231,7 @@ export class Nemesis {
 
   private committed(name: string): void {
     const { due, world } = this
-    if (due?.name !== name) return
+    if (due?.name !== name || this.isEnding) return
     this.due = undefined
     world.node(name).losesSent = true
     world.sim.afterTurn(() => {
