@@ -282,3 +282,26 @@ describe("a joint configuration", () => {
     expect(node.status.role).toBe("Leader")
   })
 })
+
+describe("a refused vote", () => {
+  it("brings what the voter knows to be committed, and the candidate learns it", () => {
+    const voter = new Node({
+      id: member(2),
+      stored: entriesFrom(1, 1, 1, 1),
+      hardState: { term: term(1), commit: index(2) }
+    })
+    for (const preVote of [false, true]) {
+      const candidate = new Node({
+        preVote,
+        stored: entriesFrom(1, 1, 1),
+        hardState: { term: term(1), commit: index(1) }
+      })
+      candidate.raft.campaign()
+      const asked = candidate.work().find(({ to }) => to === voter.id)!
+      const [refusal] = voter.receive(asked)
+      expect(refusal).toMatchObject({ granted: false })
+      candidate.receive(refusal!)
+      expect(candidate.status).toMatchObject({ commit: 2, applied: 2 })
+    }
+  })
+})
