@@ -14,7 +14,7 @@
  * | 1 | `Append` | previous ‖ `commit(8) ‖ count(4)`, then entries |
  * | 2 | `AppendResponse` | `index(8)` ‖ flag ‖ hint, if the flag is 1 |
  * | 3 | `Vote` | last ‖ flag transfer |
- * | 4, 6 | `VoteResponse`, `PreVoteResponse` | flag granted |
+ * | 4, 6 | `VoteResponse`, `PreVoteResponse` | flag granted ‖ flag ‖ committed, if the flag is 1 |
  * | 5 | `PreVote` | last |
  * | 7 | `Heartbeat` | `commit(8) ‖ readPosition(8)` |
  * | 8 | `HeartbeatResponse` | `readPosition(8)` |
@@ -30,7 +30,7 @@ import type { LogIndex, MemberId, Term } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import type { Entry, EntryKind } from "../raft/Entry.ts"
 import * as MembershipRecord from "../raft/MembershipRecord.ts"
-import type { Append, Message } from "../raft/Message.ts"
+import type { Append, Message, VoteResponse } from "../raft/Message.ts"
 import type { Position } from "../raft/Position.ts"
 
 /** The two ends of a connection, as the receiver knows them. */
@@ -78,7 +78,7 @@ export function bytesOf(message: Message): number {
       return fixed + 16
     case "VoteResponse":
     case "PreVoteResponse":
-      return fixed + 1
+      return fixed + (message.committed === undefined ? 2 : 18)
     case "HeartbeatResponse":
     case "TransferLeadership":
       return fixed + 8
@@ -130,8 +130,12 @@ function writeFields(writer: ByteWriter, message: Message): void {
     case "PreVote":
       return void writePosition(writer, message.last)
     case "VoteResponse":
-    case "PreVoteResponse":
-      return void writer.u8(flag(message.granted))
+    case "PreVoteResponse": {
+      const { committed, granted } = message
+      writer.u8(flag(granted)).u8(flag(committed !== undefined))
+      if (committed !== undefined) writePosition(writer, committed)
+      return
+    }
     case "Heartbeat":
       return void writer.u64(message.commit).u64(message.readPosition)
     case "HeartbeatResponse":
@@ -189,9 +193,9 @@ function readMessage(reader: ByteReader, ends: Ends): Message {
     case tags.PreVote:
       return { _tag: "PreVote", ...head, last: readPosition(reader) }
     case tags.VoteResponse:
-      return { _tag: "VoteResponse", ...head, granted: readFlag(reader) }
+      return { _tag: "VoteResponse", ...head, ...readVote(reader) }
     case tags.PreVoteResponse:
-      return { _tag: "PreVoteResponse", ...head, granted: readFlag(reader) }
+      return { _tag: "PreVoteResponse", ...head, ...readVote(reader) }
     case tags.Heartbeat: {
       const commit = readIndex(reader)
       return { _tag: "Heartbeat", ...head, commit, readPosition: reader.u64() }
@@ -227,6 +231,11 @@ function readAppend(reader: ByteReader, head: Ends & { readonly term: Term }): A
     entries.push({ term, index, kind, data: reader.block("u32", 0, 0xffffffff) })
   }
   return { _tag: "Append", ...head, previous, entries, commit }
+}
+
+function readVote(reader: ByteReader): Pick<VoteResponse, "granted" | "committed"> {
+  const granted = readFlag(reader)
+  return { granted, committed: readFlag(reader) ? readPosition(reader) : undefined }
 }
 
 function readPosition(reader: ByteReader): Position {

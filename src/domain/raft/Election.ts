@@ -4,7 +4,7 @@
  * What must never happen: two votes in a term, or a vote for a log that lacks a committed entry.
  * Proof: `paper.test.ts`, `Simulation.test.ts`.
  */
-import type { MemberId } from "../Ids.ts"
+import type { MemberId, Term } from "../Ids.ts"
 import * as Membership from "./Membership.ts"
 import type { PreVote, PreVoteResponse, Vote, VoteResponse } from "./Message.ts"
 import * as Position from "./Position.ts"
@@ -41,7 +41,7 @@ function requestPreVotes(state: State): void {
   const from = state.id
   const term = Position.nextTerm(state.term)
   for (const to of Membership.allVoters(state.membership)) {
-    if (to === from) send(state, { _tag: "PreVoteResponse", from, to, term, granted: true })
+    if (to === from) grant(state, "PreVoteResponse", term)
     else send(state, { _tag: "PreVote", from, to, term, last })
   }
 }
@@ -52,9 +52,14 @@ function requestVotes(state: State, reason: Reason): void {
   const { id: from, term } = state
   const isTransfer = reason === "transfer"
   for (const to of Membership.allVoters(state.membership)) {
-    if (to === from) send(state, { _tag: "VoteResponse", from, to, term, granted: true })
+    if (to === from) grant(state, "VoteResponse", term)
     else send(state, { _tag: "Vote", from, to, term, last, isTransfer })
   }
+}
+
+/** Its own vote; persisted before it counts, as any other. */
+function grant(state: State, _tag: "VoteResponse" | "PreVoteResponse", term: Term): void {
+  send(state, { _tag, from: state.id, to: state.id, term, granted: true, committed: undefined })
 }
 
 /** Asked for a vote in the current term. Learners answer too: the candidate may know better. */
@@ -68,7 +73,8 @@ export function handleVote(state: State, message: Vote): void {
     state.vote = message.from
   }
   const { id: from, term } = state
-  send(state, { _tag: "VoteResponse", from, to: message.from, term, granted })
+  const committed = granted ? undefined : state.log.lastCommitted
+  send(state, { _tag: "VoteResponse", from, to: message.from, term, granted, committed })
 }
 
 /** A granted pre-vote is an opinion about a later term: it binds nobody and changes nothing. */
@@ -80,7 +86,9 @@ export function handlePreVote(state: State, message: PreVote): void {
   const granted = mayVote && hasUpToDateLog(state, message.last)
   // A candidate of the term asked about would ignore an answer that named an older one.
   const term = granted ? message.term : state.term
-  send(state, { _tag: "PreVoteResponse", from: state.id, to: message.from, term, granted })
+  const committed = granted ? undefined : state.log.lastCommitted
+  const { id: from } = state
+  send(state, { _tag: "PreVoteResponse", from, to: message.from, term, granted, committed })
 }
 
 /** Does this member still hear a leader? Then a candidate only disturbs (thesis §4.2.3). */
@@ -118,6 +126,19 @@ export function handlePreVoteResponse(
       becomeFollower(state, state.term, undefined)
       break
   }
+}
+
+/**
+ * Whoever refuses a vote may know more to be committed than the candidate does, and be the only one: of
+ * members that were removed by an entry that the others hold, and do not know to be committed, no vote
+ * can be had if their logs are longer, and they never campaign themselves.
+ */
+export function learnCommitted(
+  { log, role }: State,
+  { committed }: VoteResponse | PreVoteResponse
+): void {
+  if (role._tag === "Leader" || committed === undefined) return
+  if (committed.index > log.committed && log.matches(committed)) log.commitThrough(committed.index)
 }
 
 /** The first answer of each voter counts. */

@@ -57,6 +57,12 @@ export class Log {
     return { term, index }
   }
 
+  get lastCommitted(): Position.Position {
+    const term = this.term(this.committedIndex)
+    invariant(term !== undefined, "the last committed entry is there, or in the snapshot")
+    return { term, index: this.committedIndex }
+  }
+
   /** `undefined` if the entry is compacted, or beyond the end. */
   term(index: LogIndex): Term | undefined {
     if (index >= this.tailFrom) return this.tail[index - this.tailFrom]?.term

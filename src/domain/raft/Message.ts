@@ -53,6 +53,8 @@ export interface Vote extends Termed {
 export interface VoteResponse extends Termed {
   readonly _tag: "VoteResponse"
   readonly granted: boolean
+  /** Of a refusal: an entry that the voter knows to be committed. The candidate may have it too. */
+  readonly committed: Position | undefined
 }
 
 /** Would you vote for me in `term`, which is one above mine? Changes nobody's term. */
@@ -65,6 +67,8 @@ export interface PreVote extends Termed {
 export interface PreVoteResponse extends Termed {
   readonly _tag: "PreVoteResponse"
   readonly granted: boolean
+  /** As in {@link VoteResponse}. */
+  readonly committed: Position | undefined
 }
 
 /** Leader → member: I still lead. */

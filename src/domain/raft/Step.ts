@@ -13,7 +13,8 @@ import {
   handlePreVoteResponse,
   handleVote,
   handleVoteResponse,
-  isLeaderHeard
+  isLeaderHeard,
+  learnCommitted
 } from "./Election.ts"
 import { handleAppend, handleHeartbeat, handleInstallSnapshot } from "./Following.ts"
 import type { Append, Heartbeat, InstallSnapshot, Message, TermedMessage } from "./Message.ts"
@@ -51,7 +52,8 @@ function answerEarlierTerm(state: State, message: TermedMessage): void {
   const { id: from, options, term } = state
   const to = message.from
   if (message._tag === "PreVote") {
-    send(state, { _tag: "PreVoteResponse", from, to, term, granted: false })
+    const committed = state.log.lastCommitted
+    send(state, { _tag: "PreVoteResponse", from, to, term, granted: false, committed })
   } else if (
     (options.checkQuorum || options.preVote) &&
     (message._tag === "Append" || message._tag === "Heartbeat")
@@ -94,6 +96,11 @@ function dispatch(state: State, message: TermedMessage): void {
       break
     case "TransferLeadership":
       requestTransfer(state, message.transferee)
+      break
+    case "VoteResponse":
+    case "PreVoteResponse":
+      learnCommitted(state, message)
+      dispatchByRole(state, message)
       break
     default:
       dispatchByRole(state, message)

@@ -43,12 +43,18 @@ const samples: ReadonlyArray<readonly [Message, string]> = [
     { _tag: "Vote", ...head, last: at(6, 3), isTransfer: true },
     "03 0000000000000007 0000000000000006 0000000000000003 01"
   ],
-  [{ _tag: "VoteResponse", ...head, granted: false }, "04 0000000000000007 00"],
+  [
+    { _tag: "VoteResponse", ...head, granted: false, committed: at(6, 40) },
+    "04 0000000000000007 00 01 0000000000000006 0000000000000028"
+  ],
   [
     { _tag: "PreVote", ...head, last: at(6, 3) },
     "05 0000000000000007 0000000000000006 0000000000000003"
   ],
-  [{ _tag: "PreVoteResponse", ...head, granted: true }, "06 0000000000000007 01"],
+  [
+    { _tag: "PreVoteResponse", ...head, granted: true, committed: undefined },
+    "06 0000000000000007 01 00"
+  ],
   [
     { _tag: "Heartbeat", ...head, commit: index(3), readPosition: 0x0102030405 },
     "07 0000000000000007 0000000000000003 0000000102030405"

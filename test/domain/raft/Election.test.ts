@@ -28,8 +28,11 @@ const vote = (from: number, inTerm: number, last = at(0, 0), isTransfer = false)
 const preVote = (from: number, inTerm: number, last = at(0, 0)) =>
   ({ _tag: "PreVote", from: member(from), term: term(inTerm), last }) as const
 
+const answer = (from: number, inTerm: number, granted: boolean) =>
+  ({ from: member(from), term: term(inTerm), granted, committed: undefined }) as const
+
 const preVoteResponse = (from: number, inTerm: number, granted: boolean) =>
-  ({ _tag: "PreVoteResponse", from: member(from), term: term(inTerm), granted }) as const
+  ({ _tag: "PreVoteResponse", ...answer(from, inTerm, granted) }) as const
 
 describe("pre-vote (§9.6)", () => {
   const options = { preVote: true }
@@ -274,7 +277,13 @@ describe("a joint configuration", () => {
     node.raft.campaign()
     expect(only("Vote", node.work()).map(({ to }) => to)).toEqual([2, 3, 4, 5])
     const grant = (from: number) =>
-      node.receive({ _tag: "VoteResponse", from: member(from), term: term(1), granted: true })
+      node.receive({
+        _tag: "VoteResponse",
+        from: member(from),
+        term: term(1),
+        granted: true,
+        committed: undefined
+      })
     grant(2)
     grant(3)
     expect(node.status.role).toBe("Candidate")
@@ -303,5 +312,21 @@ describe("a refused vote", () => {
       candidate.receive(refusal!)
       expect(candidate.status).toMatchObject({ commit: 2, applied: 2 })
     }
+  })
+
+  it.each([
+    ["is of another term", at(2, 2)],
+    ["is beyond its log", at(1, 4)],
+    ["it knows already", at(1, 1)]
+  ])("brings nothing to a candidate if that entry %s", (_, committed) => {
+    const candidate = new Node({
+      stored: entriesFrom(1, 1, 1),
+      hardState: { term: term(1), commit: index(1) }
+    })
+    candidate.raft.campaign()
+    candidate.work()
+    const refusal = { ...answer(2, 2, false), _tag: "VoteResponse", committed } as const
+    candidate.receive(refusal)
+    expect(candidate.status).toMatchObject({ role: "Candidate", commit: 1 })
   })
 })

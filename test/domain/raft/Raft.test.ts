@@ -253,7 +253,13 @@ describe("messages that come late", () => {
     node.raft.campaign()
     node.work()
     node.tick(10)
-    node.receive({ _tag: "VoteResponse", from: member(2), term: term(1), granted: true })
+    node.receive({
+      _tag: "VoteResponse",
+      from: member(2),
+      term: term(1),
+      granted: true,
+      committed: undefined
+    })
     expect(node.status).toMatchObject({ role: "Candidate", term: 2 })
   })
 
@@ -276,7 +282,7 @@ describe("messages that come late", () => {
     const ready = node.raft.ready()
     for (const from of [2, 3]) {
       const refusal = { _tag: "VoteResponse", from: member(from), to: node.id } as const
-      node.raft.step({ ...refusal, term: term(1), granted: false })
+      node.raft.step({ ...refusal, term: term(1), granted: false, committed: undefined })
     }
     expect(node.status.role).toBe("Follower")
     node.persist(ready)

@@ -136,7 +136,13 @@ describe("§3.5 log replication", () => {
     })
     leader.raft.campaign()
     leader.work()
-    leader.receive({ _tag: "VoteResponse", from: member(3), term: term(9), granted: true })
+    leader.receive({
+      _tag: "VoteResponse",
+      from: member(3),
+      term: term(9),
+      granted: true,
+      committed: undefined
+    })
     // What the leader sent until now went nowhere, because there was no network yet.
     for (const message of leader.sent) if (message.to === 2) follower.raft.step(message)
     settle([leader, follower])

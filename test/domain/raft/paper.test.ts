@@ -42,7 +42,13 @@ const following = (leader: number, inTerm: number, start: Start = {}): Node => {
 }
 
 const vote = (from: number, inTerm: number, granted: boolean) =>
-  ({ _tag: "VoteResponse", from: member(from), term: term(inTerm), granted }) as const
+  ({
+    _tag: "VoteResponse",
+    from: member(from),
+    term: term(inTerm),
+    granted,
+    committed: undefined
+  }) as const
 
 const requestVote = (from: number, inTerm: number, last = at(0, 0)) =>
   ({ _tag: "Vote", from: member(from), term: term(inTerm), last, isTransfer: false }) as const

@@ -154,7 +154,13 @@ export class Node {
     for (const message of [...this.sent]) {
       if (message._tag !== "Vote" || message.term !== this.status.term) continue
       const { term: inTerm, to: from } = message
-      this.receive({ _tag: "VoteResponse", from, term: inTerm, granted: true })
+      this.receive({
+        _tag: "VoteResponse",
+        from,
+        term: inTerm,
+        granted: true,
+        committed: undefined
+      })
     }
     return this.sent.slice(before)
   }
