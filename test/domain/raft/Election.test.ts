@@ -329,4 +329,17 @@ describe("a refused vote", () => {
     candidate.receive(refusal)
     expect(candidate.status).toMatchObject({ role: "Candidate", commit: 1 })
   })
+
+  it("that comes late brings nothing to a leader, which counts for itself", () => {
+    const leader = new Node({
+      stored: entriesFrom(1, 1, 1),
+      hardState: { term: term(1), commit: index(1) }
+    })
+    leader.raft.campaign()
+    leader.work()
+    leader.receive({ ...answer(2, 2, true), _tag: "VoteResponse" })
+    expect(leader.status.role).toBe("Leader")
+    leader.receive({ ...answer(3, 2, false), _tag: "VoteResponse", committed: at(1, 2) })
+    expect(leader.status.commit).toBe(1)
+  })
 })
