@@ -48,10 +48,8 @@ export const dialled = (
     })
     return { socket, opened }
   })
-  const dialled = Effect.acquireRelease(dialling, ({ socket }) =>
-    Effect.sync(() => socket.destroy())
-  )
-  return Effect.flatMap(dialled, ({ opened }) => Deferred.await(opened))
+  const kept = Effect.acquireRelease(dialling, ({ socket }) => Effect.sync(() => socket.destroy()))
+  return Effect.flatMap(kept, ({ opened }) => Deferred.await(opened))
 }
 
 /** The other node's answer to the first frame that it is sent. */
