@@ -10,6 +10,8 @@ export const seeds: Readonly<Record<string, Caught>> = {
   countsLearners: { seed: 34, nodes: 3, invariant: "I4" },
   commitsEarlierTerms: { seed: 2, nodes: 3, invariant: "I3" },
   ignoresOutgoingVoters: { seed: 20, nodes: 3, invariant: "I4" },
+  refusesWithoutCommitted: { seed: 31, nodes: 3, invariant: "liveness" },
+  learnsCommittedOfAnyTerm: { seed: 5, nodes: 3, invariant: "I5" },
   guardOff: { seed: 27, nodes: 3, invariant: "I7" },
   sealsMarkerItself: { seed: 2, nodes: 3, invariant: "I8" },
   flagUnsetAtStart: { seed: 9, nodes: 3, invariant: "I7" },

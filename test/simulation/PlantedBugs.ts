@@ -120,6 +120,15 @@ export const all: Readonly<Record<string, Planted.Planted>> = {
     ...inCore("ignoresOutgoingVoters"),
     program: PlantedPrograms.votersAreReplaced
   },
+  refusesWithoutCommitted: {
+    ...inCore("refusesWithoutCommitted"),
+    program: PlantedPrograms.votersAreReplacedUnheard,
+    isOfAvailability: true
+  },
+  learnsCommittedOfAnyTerm: {
+    ...inCore("learnsCommittedOfAnyTerm"),
+    program: PlantedPrograms.leadersFallWithTails
+  },
   ...PlantedCutoverBugs.all,
   ...PlantedGateBugs.all,
   ...PlantedApplyBugs.all,

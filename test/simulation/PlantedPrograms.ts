@@ -158,6 +158,29 @@ const replaced = narrowed({
 export const votersAreReplaced = (drawn: Program): Program =>
   replaced({ ...drawn, spares: 2, mode: "safety" })
 
+/** Two voters are replaced in one change, and who leads falls as it commits that, and the next one too. */
+const replacedUnheard = narrowed({
+  keeps: [],
+  pace: () => ({ horizonMillis: 3_500, writeMillis: Array(7).fill(0) }),
+  adds: (numbers) =>
+    [50, 1_000, 1_600, 2_200, 2_800].flatMap((atMillis) => [
+      { atMillis, fault: { kind: "membersReplaced", node: 0, count: 2 } },
+      {
+        atMillis: atMillis + numbers.below(30),
+        fault: {
+          kind: "leadersFall",
+          count: 2,
+          pauseMillis: 0,
+          back: 100 + numbers.below(300),
+          at: "commit"
+        }
+      }
+    ])
+})
+
+export const votersAreReplacedUnheard = (drawn: Program): Program =>
+  replacedUnheard({ ...drawn, spares: 2, mode: "safety" })
+
 /** Proposals wait for the disk while the barrier is closed behind them. */
 export const slowDisks = narrowed({
   keeps: [],

@@ -41,7 +41,7 @@ function requestPreVotes(state: State): void {
   const from = state.id
   const term = Position.nextTerm(state.term)
   for (const to of Membership.allVoters(state.membership)) {
-    if (to === from) grant(state, "PreVoteResponse", term)
+    if (to === from) grant(state, "PreVoteResponse", { from, term })
     else send(state, { _tag: "PreVote", from, to, term, last })
   }
 }
@@ -52,43 +52,53 @@ function requestVotes(state: State, reason: Reason): void {
   const { id: from, term } = state
   const isTransfer = reason === "transfer"
   for (const to of Membership.allVoters(state.membership)) {
-    if (to === from) grant(state, "VoteResponse", term)
+    if (to === from) grant(state, "VoteResponse", { from, term })
     else send(state, { _tag: "Vote", from, to, term, last, isTransfer })
   }
 }
 
-/** Its own vote; persisted before it counts, as any other. */
-function grant(state: State, _tag: "VoteResponse" | "PreVoteResponse", term: Term): void {
-  send(state, { _tag, from: state.id, to: state.id, term, granted: true, committed: undefined })
+type AnswerTag = (VoteResponse | PreVoteResponse)["_tag"]
+
+/** A candidate's own vote too is an answer: persisted before it counts, as any other. */
+function grant(
+  state: State,
+  _tag: AnswerTag,
+  { from: to, term }: { readonly from: MemberId; readonly term: Term }
+): void {
+  send(state, { _tag, from: state.id, to, term, granted: true, committed: undefined })
+}
+
+/** Says what is committed besides, as far as this member knows: see `learnCommitted`. */
+export function refuse(state: State, _tag: AnswerTag, to: MemberId): void {
+  const { id: from, log, plantedBug, term } = state
+  const committed = plantedBug === "refusesWithoutCommitted" ? undefined : log.lastCommitted
+  send(state, { _tag, from, to, term, granted: false, committed })
 }
 
 /** Asked for a vote in the current term. Learners answer too: the candidate may know better. */
 export function handleVote(state: State, message: Vote): void {
   const mayVote =
     state.vote === message.from || (state.vote === undefined && leaderOf(state) === undefined)
-  const granted =
-    (mayVote || state.plantedBug === "votesTwice") && hasUpToDateLog(state, message.last)
-  if (granted) {
+  if ((mayVote || state.plantedBug === "votesTwice") && hasUpToDateLog(state, message.last)) {
     state.ticksSinceElection = 0
     state.vote = message.from
+    grant(state, "VoteResponse", message)
+  } else {
+    refuse(state, "VoteResponse", message.from)
   }
-  const { id: from, term } = state
-  const committed = granted ? undefined : state.log.lastCommitted
-  send(state, { _tag: "VoteResponse", from, to: message.from, term, granted, committed })
 }
 
-/** A granted pre-vote is an opinion about a later term: it binds nobody and changes nothing. */
+/**
+ * A granted pre-vote is an opinion about a later term: it binds nobody and changes nothing. It names the
+ * term asked about, since a candidate would ignore one that named an earlier term.
+ */
 export function handlePreVote(state: State, message: PreVote): void {
   const mayVote =
     message.term > state.term ||
     state.vote === message.from ||
     (state.vote === undefined && leaderOf(state) === undefined)
-  const granted = mayVote && hasUpToDateLog(state, message.last)
-  // A candidate of the term asked about would ignore an answer that named an older one.
-  const term = granted ? message.term : state.term
-  const committed = granted ? undefined : state.log.lastCommitted
-  const { id: from } = state
-  send(state, { _tag: "PreVoteResponse", from, to: message.from, term, granted, committed })
+  if (mayVote && hasUpToDateLog(state, message.last)) grant(state, "PreVoteResponse", message)
+  else refuse(state, "PreVoteResponse", message.from)
 }
 
 /** Does this member still hear a leader? Then a candidate only disturbs (thesis §4.2.3). */
@@ -134,11 +144,14 @@ export function handlePreVoteResponse(
  * can be had if their logs are longer, and they never campaign themselves.
  */
 export function learnCommitted(
-  { log, role }: State,
+  { log, plantedBug, role }: State,
   { committed }: VoteResponse | PreVoteResponse
 ): void {
   if (role._tag === "Leader" || committed === undefined) return
-  if (committed.index > log.committed && log.matches(committed)) log.commitThrough(committed.index)
+  const isHeld =
+    log.matches(committed) ||
+    (plantedBug === "learnsCommittedOfAnyTerm" && committed.index <= log.last.index)
+  if (isHeld && committed.index > log.committed) log.commitThrough(committed.index)
 }
 
 /** The first answer of each voter counts. */

@@ -25,3 +25,7 @@ export type PlantedBug =
   | "readsWithoutQuorum"
   /** The copies and the votes of learners count (thesis §4.2.1). */
   | "countsLearners"
+  /** A refused candidate takes for committed what it holds at that index, whatever its term (SPEC §13). */
+  | "learnsCommittedOfAnyTerm"
+  /** A refused candidate is not told what is committed (SPEC §13). */
+  | "refusesWithoutCommitted"

@@ -14,7 +14,8 @@ import {
   handleVote,
   handleVoteResponse,
   isLeaderHeard,
-  learnCommitted
+  learnCommitted,
+  refuse
 } from "./Election.ts"
 import { handleAppend, handleHeartbeat, handleInstallSnapshot } from "./Following.ts"
 import type { Append, Heartbeat, InstallSnapshot, Message, TermedMessage } from "./Message.ts"
@@ -52,8 +53,7 @@ function answerEarlierTerm(state: State, message: TermedMessage): void {
   const { id: from, options, term } = state
   const to = message.from
   if (message._tag === "PreVote") {
-    const committed = state.log.lastCommitted
-    send(state, { _tag: "PreVoteResponse", from, to, term, granted: false, committed })
+    refuse(state, "PreVoteResponse", to)
   } else if (
     (options.checkQuorum || options.preVote) &&
     (message._tag === "Append" || message._tag === "Heartbeat")

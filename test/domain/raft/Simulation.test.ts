@@ -76,7 +76,8 @@ describe("the checks notice a planted bug", () => {
     ["cutsBehindAppend", { voters: 3, spares: 0 }, /hold it|in the log|lacks/],
     ["countsItselfUnpersisted", { voters: 1, spares: 0 }, /hold it/],
     ["ignoresOutgoingVoters", { voters: 3, spares: 2 }, /hold it|lacks|lead in term/],
-    ["readsWithoutQuorum", { voters: 3, spares: 0 }, /may read at/]
+    ["readsWithoutQuorum", { voters: 3, spares: 0 }, /may read at/],
+    ["learnsCommittedOfAnyTerm", { voters: 3, spares: 0 }, /another entry|hold it|in the log|lacks/]
   ]
   it.each(inCore)("in the core: %s", (plantedBug, cluster, broken) => {
     expect(firstViolation({ ...cluster, steps: 4000, bugs: { plantedBug } })).toMatch(broken)
