@@ -130,6 +130,24 @@ export function suite(name: string, makeStores: MakeStores): void {
       }).pipe(Effect.provide(stores.open()))
     })
 
+    it.live("with a hard state that counts on entries of the write after it", () => {
+      const stores = makeStores()
+      const hardState = { term: 8 as Term, vote: undefined, commit: at(9) }
+      return Effect.gen(function* () {
+        yield* Effect.gen(function* () {
+          yield* fill(5, 2)
+          yield* install(snapshotAt(7, 5, { hardState }))
+        }).pipe(Effect.provide(stores.open()))
+        const now = yield* Effect.provide(shape, stores.open())
+        expect(now).toEqual({ first: 8, last: 7, readable: [], commit: 7 })
+        const { term } = yield* Effect.provide(
+          Effect.map(RaftLogStore, (log) => log.hardState()),
+          stores.open()
+        )
+        expect(term).toBe(8)
+      })
+    })
+
     it.live("and compacted later, which keeps generation and cutover", () => {
       const stores = makeStores()
       return Effect.gen(function* () {

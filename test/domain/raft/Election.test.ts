@@ -1,5 +1,6 @@
 /** Pre-vote, check-quorum and leader stickiness (Raft thesis §4.2.3, §6.2, §9.6). */
 import { describe, expect, it } from "vitest"
+import * as MembershipChange from "../../../src/domain/raft/MembershipChange.ts"
 import {
   append,
   at,
@@ -329,6 +330,56 @@ describe("a refused vote", () => {
     candidate.receive(refusal)
     expect(candidate.status).toMatchObject({ role: "Candidate", commit: 1 })
   })
+
+  it("brings it to a candidate of a later term too", () => {
+    const voter = new Node({
+      id: member(2),
+      preVote: true,
+      stored: entriesFrom(1, 1, 1, 1),
+      hardState: { term: term(1), commit: index(2) }
+    })
+    const candidate = new Node({
+      preVote: true,
+      stored: entriesFrom(1, 1, 1),
+      hardState: { term: term(2), commit: index(1) }
+    })
+    candidate.raft.campaign()
+    const asked = candidate.work().find(({ to }) => to === voter.id)!
+    const [refusal] = voter.receive(asked)
+    expect(refusal).toMatchObject({ granted: false, term: 1 })
+    candidate.receive(refusal!)
+    expect(candidate.status).toMatchObject({ term: 2, commit: 2 })
+  })
+
+  it.each([false, true])(
+    "that tells a candidate of its own removal ends its candidacy (pre-vote: %s)",
+    (preVote) => {
+      const removal = MembershipChange.encode({
+        transition: "auto",
+        steps: [{ action: "remove", member: member(4) }],
+        context: new Uint8Array(0)
+      })
+      const change = { ...at(1, 2), kind: "membership", data: removal } as const
+      const candidate = new Node({
+        id: member(4),
+        voters: [1, 2, 3, 4],
+        preVote,
+        stored: [...entriesFrom(1, 1), change],
+        hardState: { term: term(1), commit: index(1) }
+      })
+      candidate.raft.campaign()
+      candidate.work()
+      const { role, term: asked } = candidate.status
+      const _tag = role === "Candidate" ? "VoteResponse" : "PreVoteResponse"
+      const inTerm = role === "Candidate" ? asked : asked + 1
+      candidate.receive({ _tag, ...answer(1, asked, false), committed: at(1, 2) })
+      expect(candidate.status).toMatchObject({ role: "Follower", commit: 2, applied: 2 })
+      for (const from of [2, 3]) candidate.receive({ _tag, ...answer(from, inTerm, true) })
+      expect(candidate.status.role).toBe("Follower")
+      candidate.tick(50)
+      expect(candidate.status).toMatchObject({ role: "Follower", term: asked })
+    }
+  )
 
   it("that comes late brings nothing to a leader, which counts for itself", () => {
     const leader = new Node({

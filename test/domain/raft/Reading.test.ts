@@ -1,5 +1,6 @@
 /** Linearizable reads (Raft thesis §6.4). */
 import { describe, expect, it } from "vitest"
+import * as MembershipChange from "../../../src/domain/raft/MembershipChange.ts"
 import { cluster, entriesFrom, index, member, Node, only, settle, term } from "./support/Fixture.ts"
 
 const answers = (node: Node) => node.readies.flatMap(({ readStates }) => readStates)
@@ -55,6 +56,24 @@ describe("readIndex", () => {
     node.work()
     confirm(node, 2, 0)
     expect(answers(node)).toEqual([])
+  })
+
+  it("asks the only voter, if that is another member", () => {
+    const node = new Node({ voters: [1, 2], stepDownOnRemoval: false }).lead()
+    const change = { transition: "auto", context: new Uint8Array(0) } as const
+    const data = MembershipChange.encode({
+      ...change,
+      steps: [{ action: "remove", member: node.id }]
+    })
+    node.raft.propose([{ kind: "membership", data }])
+    node.work()
+    node.acknowledgeAll()
+    expect(node.status).toMatchObject({ role: "Leader", membership: { voters: [2] } })
+    node.raft.readIndex(1n)
+    node.work()
+    expect(answers(node)).toEqual([])
+    confirm(node, 2, 1)
+    expect(answers(node)).toEqual([{ requestId: 1n, index: 2 }])
   })
 
   it("waits until a new leader has committed in its term", () => {
