@@ -155,7 +155,9 @@ const makeInstall = (
     Effect.suspend(() => {
       const { index } = pointer
       const known = given ?? hardState()
-      const raised = { ...known, commit: Position.larger(known.commit, index) }
+      // The Ready may bring entries above the snapshot: they, and that they are committed, come next.
+      const held = Position.smaller(known.commit, cursor.last)
+      const raised = { ...known, commit: Position.larger(held, index) }
       const records: Records = [
         pointerRecord(groupId, pointer),
         { name: "hardState", record: HardStateRecord.encode(groupId, raised) }

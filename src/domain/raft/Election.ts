@@ -141,17 +141,20 @@ export function handlePreVoteResponse(
 /**
  * Whoever refuses a vote may know more to be committed than the candidate does, and be the only one: of
  * members that were removed by an entry that the others hold, and do not know to be committed, no vote
- * can be had if their logs are longer, and they never campaign themselves.
+ * can be had if their logs are longer, and they never campaign themselves. A candidate that learns of
+ * such a change gives up, as it would not have begun: it may be the one that was removed.
  */
-export function learnCommitted(
-  { log, plantedBug, role }: State,
-  { committed }: VoteResponse | PreVoteResponse
-): void {
+export function learnCommitted(state: State, { committed }: VoteResponse | PreVoteResponse): void {
+  const { log, plantedBug, role } = state
   if (role._tag === "Leader" || committed === undefined) return
   const isHeld =
     log.matches(committed) ||
     (plantedBug === "learnsCommittedOfAnyTerm" && committed.index <= log.last.index)
-  if (isHeld && committed.index > log.committed) log.commitThrough(committed.index)
+  if (!isHeld || committed.index <= log.committed) return
+  log.commitThrough(committed.index)
+  if (role._tag !== "Follower" && hasMembershipToApply(state)) {
+    becomeFollower(state, state.term, undefined)
+  }
 }
 
 /** The first answer of each voter counts. */

@@ -69,13 +69,9 @@ export const allVoters = (membership: Membership): ReadonlyArray<MemberId> =>
 export const allMembers = (membership: Membership): ReadonlyArray<MemberId> =>
   sorted([...membership.voters, ...membership.votersOutgoing, ...membership.learners])
 
-/** Is the only vote that counts the vote of one member? */
-export const hasSingleVoter = (membership: Membership): boolean =>
-  membership.voters.length === 1 && !isJoint(membership)
-
-/** Is this member the only voter? */
+/** Is the only vote that counts that of this member? */
 export const isAlone = (membership: Membership, id: MemberId): boolean =>
-  hasSingleVoter(membership) && membership.voters[0] === id
+  membership.voters.length === 1 && membership.voters[0] === id && !isJoint(membership)
 
 /** Sorted, each id once. */
 export function sorted(ids: Iterable<MemberId>): ReadonlyArray<MemberId> {

@@ -38,10 +38,10 @@ export function releaseEarlyReads(state: State, leader: Leader): void {
   for (const request of requests) serve(state, leader, request)
 }
 
-/** A single voter needs nobody's word; any other leader asks for it. */
+/** Who is the only voter needs nobody's word; any other leader asks for it. */
 function serve(state: State, leader: Leader, request: ReadRequest): void {
   const index = state.log.committed
-  if (Membership.hasSingleVoter(state.membership)) {
+  if (Membership.isAlone(state.membership, state.id)) {
     answer(state, request, index)
     return
   }

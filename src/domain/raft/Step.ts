@@ -32,7 +32,7 @@ export function step(state: State, message: Message): void {
     return
   }
   if (message.term < state.term) {
-    answerEarlierTerm(state, message)
+    handleEarlierTerm(state, message)
     return
   }
   if (message.term > state.term) {
@@ -47,19 +47,26 @@ export function step(state: State, message: Message): void {
 /**
  * Most late messages are dropped. But a leader that was replaced without noticing is told, and so is
  * a pre-candidate: neither might learn of the later term in another way, since with these options
- * nobody enters a term just because a candidate asks.
+ * nobody enters a term just because a candidate asks. And what is committed is so in every term.
  */
-function answerEarlierTerm(state: State, message: TermedMessage): void {
+function handleEarlierTerm(state: State, message: TermedMessage): void {
   const { id: from, options, term } = state
   const to = message.from
-  if (message._tag === "PreVote") {
-    refuse(state, "PreVoteResponse", to)
-  } else if (
-    (options.checkQuorum || options.preVote) &&
-    (message._tag === "Append" || message._tag === "Heartbeat")
-  ) {
-    const index = Position.noIndex
-    send(state, { _tag: "AppendResponse", from, to, term, index, rejectionHint: undefined })
+  switch (message._tag) {
+    case "PreVote":
+      refuse(state, "PreVoteResponse", to)
+      break
+    case "VoteResponse":
+    case "PreVoteResponse":
+      learnCommitted(state, message)
+      break
+    case "Append":
+    case "Heartbeat":
+      if (options.checkQuorum || options.preVote) {
+        const index = Position.noIndex
+        send(state, { _tag: "AppendResponse", from, to, term, index, rejectionHint: undefined })
+      }
+      break
   }
 }
 
