@@ -83,6 +83,23 @@ export const describeLeaderConnection = (title: string, open: Open) =>
       })
     )
 
+    it.live(
+      "knows of no leader where a node of another cluster answers, which writes nothing",
+      () =>
+        Effect.gen(function* () {
+          let writes = 0
+          const { connection } = yield* open({
+            clusterId: "2".repeat(32),
+            beforeWrite: Effect.sync(() => {
+              writes += 1
+            })
+          })
+          const failure = yield* Effect.flip(put(connection))
+          assert.deepStrictEqual(failure, new NotLeader({ leader: undefined }))
+          assert.strictEqual(writes, 0)
+        })
+    )
+
     it.live("says that the leader is lost when it goes before it answers, and asks once", () =>
       Effect.gen(function* () {
         const { beforeWrite, begun, state } = yield* held

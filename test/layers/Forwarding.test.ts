@@ -329,14 +329,19 @@ describe("a node that does not lead", () => {
     Effect.gen(function* () {
       const asked = { own: 0, forwarded: 0 }
       let other: Endpoint | undefined
-      const count = Effect.flatMap(ForwardedRequest, (isForwarded) => {
-        asked[isForwarded ? "forwarded" : "own"] += 1
-        return Effect.fail(new NotLeader({ leader: 2 }))
-      })
-      const follower = (endpoint: () => Endpoint | undefined) =>
-        serve({ ...following(endpoint), beforeWrite: count }, { proposalTimeoutMillis: 100 })
-      const first = yield* follower(() => other)
-      const second = yield* follower(() => first)
+      const follower = (
+        endpoint: () => Endpoint | undefined,
+        who: { readonly memberId: number; readonly leader: number }
+      ) => {
+        const count = Effect.flatMap(ForwardedRequest, (isForwarded) => {
+          asked[isForwarded ? "forwarded" : "own"] += 1
+          return Effect.fail(new NotLeader({ leader: who.leader }))
+        })
+        const script = { ...following(endpoint, who), beforeWrite: count }
+        return serve(script, { proposalTimeoutMillis: 100 })
+      }
+      const first = yield* follower(() => other, { memberId: 1, leader: 2 })
+      const second = yield* follower(() => first, { memberId: 2, leader: 1 })
       other = second
       const client = yield* RpcClientSocket.connect(first)
       const failure = yield* Effect.flip(client.put("k", "v"))

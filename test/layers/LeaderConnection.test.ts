@@ -15,19 +15,19 @@ import { serve } from "../support/StubNode.ts"
 
 const proposalTimeoutMillis = 50
 
+/** The node that asks. */
+const asking = (peers: Stub.Script["peers"] = () => []) =>
+  Stub.layer({ script: { memberId: 1, beforeWrite: Effect.void, peers }, proposalTimeoutMillis })
+
 describeLeaderConnection("the way to the leader over a socket", (script) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const at = yield* Scope.provide(serve(script, { proposalTimeoutMillis }), scope)
     const peers = () => [{ peer: 2, endpoint: Endpoint.format(at) }]
-    const asking = Stub.layer({
-      script: { beforeWrite: Effect.void, peers },
-      proposalTimeoutMillis
-    })
     const context = yield* Layer.build(
       LeaderConnectionLive.layer.pipe(
         Layer.provide(MemberConnectionSocket.layer),
-        Layer.provide(asking)
+        Layer.provide(asking(peers))
       )
     )
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
@@ -42,11 +42,14 @@ describeLeaderConnection("the way to the leader in memory", (script) =>
   Effect.gen(function* () {
     const members = new MemoryMembers()
     const scope = yield* Scope.make()
-    const node = Stub.layer({ script, proposalTimeoutMillis, memberId: 2 })
+    const node = Stub.layer({ script, proposalTimeoutMillis })
     const served = Layer.provide(MemberConnectionMemory.served({ members }), node)
     yield* Layer.buildWithScope(served, scope)
     const context = yield* Layer.build(
-      Layer.provide(LeaderConnectionLive.layer, MemberConnectionMemory.layer({ members }))
+      LeaderConnectionLive.layer.pipe(
+        Layer.provide(MemberConnectionMemory.layer({ members })),
+        Layer.provide(asking())
+      )
     )
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
     return {

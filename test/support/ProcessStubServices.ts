@@ -44,6 +44,10 @@ export type Refusal =
   | ProposalTimedOut
 
 export interface Script {
+  /** Member 2, as which the others know their leader, if not given. */
+  readonly memberId?: number
+  /** The same one for all, if not given. */
+  readonly clusterId?: string
   /** Runs before each write is stored; fails to refuse it. */
   readonly beforeWrite: Effect.Effect<void, Refusal>
   /** What the cutover does; a bug in a handler, if not given. */
@@ -85,7 +89,12 @@ const kvStore = (script: Script) =>
 
 const none = 0 as LogIndex
 
-const administration = (script: Script, memberId: number) =>
+const memberIdOf = ({ memberId = 2 }: Script) => memberId as MemberId
+
+/** Of every node that is not said to be of another one. */
+export const clusterId = "1".repeat(32) as ClusterId
+
+const administration = (script: Script) =>
   Layer.mergeAll(
     Layer.succeed(EncryptionAdmin, {
       enableStorageEnvelope:
@@ -94,7 +103,7 @@ const administration = (script: Script, memberId: number) =>
       activeDek: () => Effect.succeed(7 as KeyId),
       status: () => ({
         nodeName: "stub" as NodeName,
-        memberId: memberId as MemberId,
+        memberId: memberIdOf(script),
         incarnation: "0".repeat(32) as Incarnation,
         appliedIndex: none,
         phase: 0,
@@ -125,9 +134,9 @@ const administration = (script: Script, memberId: number) =>
     Layer.succeed(NodeStatus, {
       read: () => ({
         nodeName: "stub" as NodeName,
-        memberId: memberId as MemberId,
+        memberId: memberIdOf(script),
         incarnation: "0".repeat(32) as Incarnation,
-        clusterId: "1".repeat(32) as ClusterId,
+        clusterId: (script.clusterId ?? clusterId) as ClusterId,
         bootCount: 1,
         role: "Leader",
         term: 1 as Term,
@@ -161,11 +170,10 @@ const transport = ({ peers = () => [] }: Script) =>
 export const layer = (options: {
   readonly script: Script
   readonly proposalTimeoutMillis: number
-  readonly memberId?: number
 }) =>
   Layer.mergeAll(
     kvStore(options.script),
-    administration(options.script, options.memberId ?? 1),
+    administration(options.script),
     transport(options.script),
     QuiescenceBarrierLive.layer,
     Layer.succeed(NodeConfig, {

@@ -37,17 +37,24 @@ const served = (script: Stub.Script, { port, proposalTimeoutMillis }: Required<O
     })
   )
 
-/** A node that follows member 2, wherever that is. */
-export const following = (endpoint: () => Endpoint | undefined): Stub.Script => ({
-  beforeWrite: Effect.fail(new NotLeader({ leader: 2 })),
-  cutover: Effect.fail(new NotLeader({ leader: 2 })),
-  enableStorage: Effect.fail(new NotLeader({ leader: 2 })),
-  rotateDek: () => Effect.fail(new NotLeader({ leader: 2 })),
-  peers: () => {
-    const at = endpoint()
-    return at === undefined ? [] : [{ peer: 2, endpoint: Endpoints.format(at) }]
+/** A node that follows another one, wherever that is. */
+export const following = (
+  endpoint: () => Endpoint | undefined,
+  { leader, memberId } = { memberId: 1, leader: 2 }
+): Stub.Script => {
+  const elsewhere = Effect.fail(new NotLeader({ leader }))
+  return {
+    memberId,
+    beforeWrite: elsewhere,
+    cutover: elsewhere,
+    enableStorage: elsewhere,
+    rotateDek: () => elsewhere,
+    peers: () => {
+      const at = endpoint()
+      return at === undefined ? [] : [{ peer: leader, endpoint: Endpoints.format(at) }]
+    }
   }
-})
+}
 
 /** Lets through to a node until it is cut, with what is on its way. */
 export const proxy = Effect.fnUntraced(function* ({ host, port }: Endpoint) {
