@@ -27,15 +27,23 @@ export interface Options {
   readonly members: MemoryMembers
 }
 
-export const layer = ({ members }: Options): Layer.Layer<MemberConnection> =>
-  Layer.succeed(MemberConnection, {
-    ask: (member, request) =>
-      Effect.gen(function* () {
-        const node = members.at(member)
-        if (node === undefined) return yield* new EndpointUnknown({})
-        return yield* RpcConnection.marked(`member ${member}`, request(node))
+export const layer = ({ members }: Options): Layer.Layer<MemberConnection, never, NodeStatus> =>
+  Layer.effect(
+    MemberConnection,
+    Effect.gen(function* () {
+      const { clusterId } = (yield* NodeStatus).read()
+      return MemberConnection.of({
+        ask: (member, request) =>
+          Effect.gen(function* () {
+            const node = members.at(member)
+            if (node === undefined) return yield* new EndpointUnknown({})
+            const addressee = { clusterId, memberId: member }
+            const destination = { endpoint: `member ${member}`, addressee }
+            return yield* RpcConnection.marked(destination, request(node))
+          })
       })
-  })
+    })
+  )
 
 /** Lets the others ask this node, until the layer is released. */
 export const served = ({

@@ -2,9 +2,12 @@
  * The way to another member over RPC: to the client endpoint that it gave when it was last connected as
  * a peer, on one connection that all requests share.
  *
+ * That endpoint may be another node's by now: each request says whom it is meant for, and nobody else
+ * serves it.
+ *
  * What must never happen: a request sent again after its answer was lost; connections without bound,
- * or kept to a node that is gone. Proof:
- * `test/contracts/LeaderConnection.ts`, `test/layers/Forwarding.test.ts`.
+ * or kept to a node that is gone. Proof: `test/contracts/LeaderConnection.ts`,
+ * `test/layers/Forwarding.test.ts`, `test/layers/ForwardingAddressee.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,6 +17,7 @@ import { EndpointUnknown, EndpointUnreachable } from "../domain/api/Errors.ts"
 import type { MemberId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import { MemberConnection } from "../services/MemberConnection.ts"
+import { NodeStatus } from "../services/NodeStatus.ts"
 import { Transport } from "../services/Transport.ts"
 import * as RpcConnection from "./RpcConnection.ts"
 
@@ -24,6 +28,7 @@ const idleMillis = 60_000
 
 const make = Effect.gen(function* () {
   const transport = yield* Transport
+  const { clusterId } = (yield* NodeStatus).read()
   const connected = yield* makeConnected
 
   const endpointOf = (member: MemberId): Endpoint.Endpoint | undefined => {
@@ -36,7 +41,9 @@ const make = Effect.gen(function* () {
         const endpoint = endpointOf(member)
         if (endpoint === undefined) return yield* new EndpointUnknown({})
         const connection = yield* connected(Endpoint.format(endpoint))
-        return yield* RpcConnection.marked(connection.endpoint, request(connection.rpc))
+        const addressee = { clusterId, memberId: member }
+        const destination = { endpoint: connection.endpoint, addressee }
+        return yield* RpcConnection.marked(destination, request(connection.rpc))
       }).pipe(Effect.scoped)
   })
 })
@@ -77,7 +84,7 @@ const makeConnected = Effect.gen(function* () {
     )
 })
 
-export const layer: Layer.Layer<MemberConnection, never, Transport> = Layer.effect(
+export const layer: Layer.Layer<MemberConnection, never, NodeStatus | Transport> = Layer.effect(
   MemberConnection,
   make
 )

@@ -13,6 +13,7 @@ import type { EncryptionSurvey } from "../services/EncryptionSurvey.ts"
 import type { KvStore } from "../services/KvStore.ts"
 import type { MemberConnection } from "../services/MemberConnection.ts"
 import type { NodeConfig } from "../services/NodeConfig.ts"
+import type { NodeStatus } from "../services/NodeStatus.ts"
 import type { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
 import type { Transport } from "../services/Transport.ts"
 import * as ClusterAdminForwarding from "./ClusterAdminForwarding.ts"
@@ -38,8 +39,11 @@ const administrationOver = Layer.mergeAll(
 ).pipe(Layer.provide(LeaderConnectionLive.layer), Layer.merge(EncryptionSurveyLive.layer))
 
 /** Stands in front of the services that it requires. */
-export const administration: Layer.Layer<Answers, never, Administration | Needs | Transport> =
-  Layer.provide(administrationOver, MemberConnectionSocket.layer)
+export const administration: Layer.Layer<
+  Answers,
+  never,
+  Administration | Needs | NodeStatus | Transport
+> = Layer.provide(administrationOver, MemberConnectionSocket.layer)
 
 /** The same, with the key-value store, over some way to the other members. */
 export const layerOver = <R>(

@@ -15,7 +15,8 @@ import { RpcClientError } from "effect/rpc/RpcClientError"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Endpoint from "../domain/api/Endpoint.ts"
 import { ConnectionLost, EndpointUnreachable, RequestDied } from "../domain/api/Errors.ts"
-import { forwardedHeader, frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
+import * as ForwardedHeader from "../domain/api/ForwardedHeader.ts"
+import { frameBytesMax, SealogApi } from "../domain/api/SealogApi.ts"
 
 /** How long a connection may take to open. */
 const connectMillisMax = 3_000
@@ -81,12 +82,23 @@ export const open = Effect.fnUntraced(function* (at: Endpoint.Endpoint) {
   return connection
 })
 
-/** Sends a request that is marked as forwarded; `endpoint` names the node where that helps. */
+/** Where a forwarded request is sent, which helps in a message, and whom it is meant for. */
+export interface Destination {
+  readonly endpoint: string
+  readonly addressee: ForwardedHeader.Addressee
+}
+
+/** Sends a request that is marked as forwarded: any other node refuses it with `NotLeader`. */
 export const marked = <A, E>(
-  endpoint: string,
+  { addressee, endpoint }: Destination,
   request: Effect.Effect<A, E | RpcClientError>
 ): Effect.Effect<A, Exclude<E, RpcClientError> | CallFailure> =>
-  answered(endpoint, RpcClient.withHeaders(request, { [forwardedHeader]: "1" }))
+  answered(
+    endpoint,
+    RpcClient.withHeaders(request, {
+      [ForwardedHeader.name]: ForwardedHeader.valueFor(addressee)
+    })
+  )
 
 /** Turns what the connection did to a call into typed failures. */
 export const answered = <A, E, R>(

@@ -17,7 +17,7 @@ import type {
 import type { SealogApi } from "../domain/api/SealogApi.ts"
 import type { MemberId } from "../domain/Ids.ts"
 
-/** What that member serves; what is called through it is marked as forwarded. */
+/** What that member serves; what is called through it is marked as forwarded, and as meant for it. */
 export type Member = RpcClient.FromGroup<typeof SealogApi, RpcClientError>
 
 /** After the first two nothing was sent. */

@@ -14,9 +14,6 @@ import { MemberApi } from "./MemberApi.ts"
 
 export const SealogApi = KvApi.merge(AdminApi, MemberApi)
 
-/** The header of a request that one node hands to another: it is not forwarded again (SPEC §9). */
-export const forwardedHeader = "sealog-forwarded"
-
 /** Bytes of one RPC message, on both sides: the largest request or answer, and room for its envelope. */
 export const frameBytesMax = 8 * Limits.mebibyte
 
