@@ -133,6 +133,7 @@ export {
   RangeLimitOutOfRange,
   type RangeRefusal,
   RequestTooLarge,
+  RevisionOutOfRange,
   TooManyOperations,
   TxnReadTooLarge,
   type TxnRefusal,
@@ -140,7 +141,12 @@ export {
   ValueTooLarge
 } from "./domain/kv/Errors.ts"
 export { MembershipChangeInProgress } from "./domain/members/Errors.ts"
-export { SequenceForgotten, SessionUnknown, TooManySessions } from "./domain/session/Errors.ts"
+export {
+  SequenceForgotten,
+  SequenceOutOfRange,
+  SessionUnknown,
+  TooManySessions
+} from "./domain/session/Errors.ts"
 export type { ProposeFailure } from "./services/Coordinator.ts"
 export type { ProposeRejection, ReadRejection } from "./services/RaftEngine.ts"
 

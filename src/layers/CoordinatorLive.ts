@@ -25,8 +25,8 @@ import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
 import type { Term } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
 import * as Payload from "../domain/log/Payload.ts"
-import type { SessionSequence } from "../domain/log/Request.ts"
-import { SequenceForgotten, SessionUnknown } from "../domain/session/Errors.ts"
+import { isSequence, type SessionSequence } from "../domain/log/Request.ts"
+import { SequenceForgotten, SequenceOutOfRange, SessionUnknown } from "../domain/session/Errors.ts"
 import type { ProposalFate } from "../domain/telemetry/Counters.ts"
 import { type Administering, Coordinator, type ProposeFailure } from "../services/Coordinator.ts"
 import { FreeSpace } from "../services/FreeSpace.ts"
@@ -69,9 +69,11 @@ const make = Effect.gen(function* () {
   return Coordinator.of({
     propose: (request) => Effect.map(ofRequest(request, undefined), resultOf),
     proposeOnce: (request, write) =>
-      Effect.flatMap(ofRequest(request, write), (answer) =>
-        isRefusal(answer) ? Effect.fail(answer) : Effect.succeed(resultOf(answer))
-      ),
+      isSequence(write.sequence)
+        ? Effect.flatMap(ofRequest(request, write), (answer) =>
+            isRefusal(answer) ? Effect.fail(answer) : Effect.succeed(resultOf(answer))
+          )
+        : Effect.fail(new SequenceOutOfRange({ sequence: write.sequence })),
     openSession: (sessionId) =>
       Effect.flatMap(ofPayload({ _tag: "OpenSession", sessionId }), (answer) => {
         invariant(isOutcome(answer, "SessionOpened"), "opening a session has its own outcome")
@@ -167,7 +169,9 @@ const makePropose = Effect.gen(function* () {
     Effect.forkDetach(appendBatch, { startImmediately: true }),
     Fiber.join
   )
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(isWaiting.await, appended)))
+  const loop = Effect.forever(Effect.andThen(isWaiting.await, appended))
+  // A bug would end it: then too nobody waits for a turn that never comes.
+  yield* Effect.forkScoped(Effect.onError(loop, () => close))
 
   return (asked: Pick<Admitted, "request" | "session" | "isAlone">) =>
     Effect.callback<Answer, ProposeFailure>((resume) => {

@@ -12,6 +12,7 @@ import { ProposalTimedOut } from "../domain/engine/Errors.ts"
 import { RequestTooLarge, ValueCorrupted } from "../domain/kv/Errors.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { SessionSequence } from "../domain/log/Request.ts"
+import type { SequenceOutOfRange } from "../domain/session/Errors.ts"
 import { Applier } from "../services/Applier.ts"
 import { Coordinator } from "../services/Coordinator.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
@@ -39,7 +40,7 @@ export const makeImpatient = Effect.gen(function* () {
     proposeOnce: (
       request: Uint8Array,
       write: SessionSequence
-    ): Effect.Effect<Uint8Array, ReplicaWriteFailure | SessionRefusal> =>
+    ): Effect.Effect<Uint8Array, ReplicaWriteFailure | SessionRefusal | SequenceOutOfRange> =>
       unlessTooLarge(request, () => coordinator.proposeOnce(request, write)),
     openSession: coordinator.openSession,
     read: (

@@ -11,7 +11,7 @@ import type { ProposalSuperseded, ProposalTimedOut, SpaceLow } from "../domain/e
 import type { Term } from "../domain/Ids.ts"
 import type { IdleSession } from "../domain/log/Payload.ts"
 import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
-import type { TooManySessions } from "../domain/session/Errors.ts"
+import type { SequenceOutOfRange, TooManySessions } from "../domain/session/Errors.ts"
 import type { Turn } from "./AdministrationTurn.ts"
 import type { ProposeRejection } from "./RaftEngine.ts"
 
@@ -44,7 +44,7 @@ export class Coordinator extends Context.Service<
     readonly proposeOnce: (
       request: Uint8Array,
       write: SessionSequence
-    ) => Effect.Effect<Uint8Array, ProposeFailure | SessionRefusal>
+    ) => Effect.Effect<Uint8Array, ProposeFailure | SessionRefusal | SequenceOutOfRange>
     /** Opens a session under an id the client has drawn; repeating it does no harm. */
     readonly openSession: (
       sessionId: SessionId

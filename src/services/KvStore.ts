@@ -10,7 +10,7 @@ import type { Span } from "../domain/kv/Span.ts"
 import type { Compare, Operation } from "../domain/kv/Txn.ts"
 import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
 import type { KeyedValue, StoredValue } from "../domain/machine/ValueStore.ts"
-import type { TooManySessions } from "../domain/session/Errors.ts"
+import type { SequenceOutOfRange, TooManySessions } from "../domain/session/Errors.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 
 /** Beside its refusals, which come before anything is proposed. */
@@ -48,8 +48,8 @@ export interface WriteOptions {
   readonly session?: SessionSequence | undefined
 }
 
-/** `SessionRefusal`: only of a write with a session; `LeaderLost`: only of one that was forwarded. */
-export type KvWriteFailure = ProposeFailure | LeaderLost | SessionRefusal
+/** The last two: only of a write with a session; `LeaderLost`: only of one that was forwarded. */
+export type KvWriteFailure = ProposeFailure | LeaderLost | SessionRefusal | SequenceOutOfRange
 
 export class KvStore extends Context.Service<
   KvStore,

@@ -12,7 +12,7 @@ import type { SessionRefusal } from "../domain/apply/Outcome.ts"
 import type { ProposalTimedOut } from "../domain/engine/Errors.ts"
 import type { RequestTooLarge, ValueCorrupted } from "../domain/kv/Errors.ts"
 import type { SessionId, SessionSequence } from "../domain/log/Request.ts"
-import type { TooManySessions } from "../domain/session/Errors.ts"
+import type { SequenceOutOfRange, TooManySessions } from "../domain/session/Errors.ts"
 import type { ProposeFailure } from "./Coordinator.ts"
 import type { EngineFailure } from "./EngineFailure.ts"
 import type { ReadRejection } from "./RaftEngine.ts"
@@ -42,7 +42,7 @@ export class Replica extends Context.Service<
     readonly proposeOnce: (
       request: Uint8Array,
       write: SessionSequence
-    ) => Effect.Effect<Uint8Array, ReplicaWriteFailure | SessionRefusal>
+    ) => Effect.Effect<Uint8Array, ReplicaWriteFailure | SessionRefusal | SequenceOutOfRange>
     /**
      * Asks the state machine. Linearizable: sees every request that was answered before the call, on
      * whatever node. With `stale` it answers at once from what this node has applied.

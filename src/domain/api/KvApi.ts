@@ -6,7 +6,12 @@ import * as Schema from "effect/Schema"
 import { Revision } from "../Ids.ts"
 import * as Kv from "../kv/Errors.ts"
 import { SessionId } from "../log/Request.ts"
-import { SequenceForgotten, SessionUnknown, TooManySessions } from "../session/Errors.ts"
+import {
+  SequenceForgotten,
+  SequenceOutOfRange,
+  SessionUnknown,
+  TooManySessions
+} from "../session/Errors.ts"
 import { proposeFailures } from "./ProposeFailures.ts"
 
 const keyRefusals = [Kv.KeyEmpty, Kv.KeyTooLarge] as const
@@ -24,7 +29,8 @@ export const DeleteFailure = Schema.Union([
   ...proposeFailures,
   ...keyRefusals,
   SessionUnknown,
-  SequenceForgotten
+  SequenceForgotten,
+  SequenceOutOfRange
 ])
 
 /** The same, of what brings a value. */
@@ -38,6 +44,7 @@ export const TxnFailure = Schema.Union([
   WriteFailure,
   Kv.TooManyOperations,
   Kv.KeyRepeated,
+  Kv.RevisionOutOfRange,
   Kv.RequestTooLarge,
   Kv.TxnReadTooLarge,
   Kv.ValueCorrupted

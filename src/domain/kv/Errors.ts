@@ -55,6 +55,16 @@ export class KeyRepeated extends Schema.TaggedError<KeyRepeated>()("KeyRepeated"
   }
 }
 
+/** Not within 0..`Limits.revisionMax`. */
+export class RevisionOutOfRange extends Schema.TaggedError<RevisionOutOfRange>()(
+  "RevisionOutOfRange",
+  { revision: Schema.Number, revisionMax: Schema.Int }
+) {
+  override get message() {
+    return `a compare names a revision of 0..${this.revisionMax}, not ${this.revision}; name one that an answer has told`
+  }
+}
+
 /** Not within 1..`Limits.rangeEntriesMax`. */
 export class RangeLimitOutOfRange extends Schema.TaggedError<RangeLimitOutOfRange>()(
   "RangeLimitOutOfRange",
@@ -81,7 +91,12 @@ export class TxnReadTooLarge extends Schema.TaggedError<TxnReadTooLarge>()("TxnR
 export type KeyRefusal = KeyEmpty | KeyTooLarge
 export type PutRefusal = KeyRefusal | ValueTooLarge
 export type RangeRefusal = KeyRefusal | RangeLimitOutOfRange
-export type TxnRefusal = PutRefusal | TooManyOperations | KeyRepeated | RequestTooLarge
+export type TxnRefusal =
+  | PutRefusal
+  | TooManyOperations
+  | KeyRepeated
+  | RevisionOutOfRange
+  | RequestTooLarge
 export type Refusal = PutRefusal | RangeRefusal | TxnRefusal
 
 const whatIsWrong = {

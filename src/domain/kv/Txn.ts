@@ -54,6 +54,7 @@ type PartRefusal =
   | Errors.ValueTooLarge
   | Errors.TooManyOperations
   | Errors.KeyRepeated
+  | Errors.RevisionOutOfRange
 
 const operators = ["equal", "notEqual", "less", "greater"] as const
 const compareTags = { Exists: 1, Revision: 2, Value: 3 } as const
@@ -105,13 +106,24 @@ export function refusalOf({ compares, onFailure, onSuccess }: Txn): PartRefusal 
     if (count > countMax) return new Errors.TooManyOperations({ count, countMax })
   }
   for (const part of [...compares, ...onSuccess, ...onFailure]) {
-    const refusal =
-      keyRefusalOf(part.key) ?? ("value" in part ? valueRefusalOf(part.value) : undefined)
+    const refusal = keyRefusalOf(part.key) ?? partRefusalOf(part)
     if (refusal !== undefined) return refusal
   }
   return hasRepeatedKey(onSuccess) || hasRepeatedKey(onFailure)
     ? new Errors.KeyRepeated({})
     : undefined
+}
+
+function partRefusalOf(part: Compare | Operation): PartRefusal | undefined {
+  if ("value" in part) return valueRefusalOf(part.value)
+  return part._tag === "Revision" ? revisionRefusalOf(part.revision) : undefined
+}
+
+/** A type does not keep an embedder from naming another number. */
+function revisionRefusalOf(revision: number): Errors.RevisionOutOfRange | undefined {
+  const { revisionMax } = Limits
+  const isRevision = Number.isInteger(revision) && revision >= 0 && revision <= revisionMax
+  return isRevision ? undefined : new Errors.RevisionOutOfRange({ revision, revisionMax })
 }
 
 /** What is wrong with a key, if anything. */

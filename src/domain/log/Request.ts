@@ -20,7 +20,7 @@ export type SessionId = typeof SessionId.Type
 /** Which write of which session; `sequence` goes up by one with each new write of the client. */
 export interface SessionSequence {
   readonly sessionId: SessionId
-  /** u64, at most 2^53 − 1. */
+  /** 1..2^53 − 1. */
   readonly sequence: number
 }
 
@@ -30,6 +30,10 @@ export interface Request {
   /** What the state machine decodes. */
   readonly content: Uint8Array
 }
+
+/** Can an entry carry it? Whoever takes a sequence from outside asks: {@link write} takes no other. */
+export const isSequence = (sequence: number): boolean =>
+  Number.isSafeInteger(sequence) && sequence >= 1
 
 /** The smallest request: a flag and no content. */
 export const bytesMin = 1

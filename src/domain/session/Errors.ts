@@ -1,4 +1,4 @@
-/** Why a write of a session is not applied. All are answers of the state machine, on every replica. */
+/** Why a write of a session is not applied: answers of the state machine, but for the last. */
 import * as Schema from "effect/Schema"
 
 /** The session has expired, or was never opened. */
@@ -26,5 +26,15 @@ export class TooManySessions extends Schema.TaggedError<TooManySessions>()("TooM
 }) {
   override get message() {
     return `${this.sessionsMax} sessions are open, which is the limit; share one among more clients, or wait until idle ones expire`
+  }
+}
+
+/** Not within 1..2^53 − 1: nothing was proposed. */
+export class SequenceOutOfRange extends Schema.TaggedError<SequenceOutOfRange>()(
+  "SequenceOutOfRange",
+  { sequence: Schema.Number }
+) {
+  override get message() {
+    return `a write of a session has a sequence of 1..${Number.MAX_SAFE_INTEGER}, not ${this.sequence}; begin with 1 and go up by one`
   }
 }

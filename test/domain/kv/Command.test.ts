@@ -138,6 +138,20 @@ describe("KV command", () => {
       [{ ...range, limit: 1, span: { _tag: "Prefix", prefix: long } }, "KeyTooLarge"],
       [{ ...txn, compares: [{ _tag: "Exists", key: bytes(""), exists: false }] }, "KeyEmpty"],
       [{ ...txn, onSuccess: [{ _tag: "Put", key, value: large }] }, "ValueTooLarge"],
+      [
+        {
+          ...txn,
+          compares: [
+            {
+              _tag: "Revision",
+              key,
+              operator: "equal",
+              revision: (Limits.revisionMax + 1) as Revision
+            }
+          ]
+        },
+        "RevisionOutOfRange"
+      ],
       [{ ...txn, onFailure: [get(key), { _tag: "Delete", key }] }, "KeyRepeated"],
       [{ ...txn, onSuccess: many }, "TooManyOperations"]
     ]
