@@ -154,13 +154,12 @@ const makePropose = Effect.gen(function* () {
       }
     })
   })
-  /** What is in no batch when the loop has ended never will be. */
+  /** What is in no batch when the loop has ended, also by a bug, never will be. */
   const close = Effect.sync(() => {
     shut()
-    const stopped = Effect.fail(new NodeStopped({ reason: shuttingDown }))
     for (let batch = group.takeBatch(); batch.length > 0; batch = group.takeBatch()) {
       counters.notAppended("NodeStopped", batch.length)
-      settle(batch, () => stopped)
+      settle(batch, () => Effect.fail(new NodeStopped({ reason: shuttingDown })))
     }
   })
   yield* Effect.addFinalizer(() => close)
@@ -170,7 +169,6 @@ const makePropose = Effect.gen(function* () {
     Fiber.join
   )
   const loop = Effect.forever(Effect.andThen(isWaiting.await, appended))
-  // A bug would end it: then too nobody waits for a turn that never comes.
   yield* Effect.forkScoped(Effect.onError(loop, () => close))
 
   return (asked: Pick<Admitted, "request" | "session" | "isAlone">) =>

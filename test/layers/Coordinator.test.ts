@@ -10,7 +10,6 @@ import {
   TooManyProposals
 } from "../../src/domain/engine/Errors.ts"
 import type { LogIndex, Term } from "../../src/domain/Ids.ts"
-import { SessionId } from "../../src/domain/log/Request.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Coordinator } from "../../src/services/Coordinator.ts"
 import type { NodeSettings } from "../../src/services/NodeConfig.ts"
@@ -58,26 +57,6 @@ describe("group commit (SPEC §9)", () => {
       expect(yield* inflightCount).toBe(0)
     }).pipe(Effect.provide(coordinator(engine)))
   })
-
-  it.effect.each([0, -1, 1.5, Number.NaN, 2 ** 53])(
-    "refuses the sequence %d, which no entry can carry, and goes on",
-    (sequence) => {
-      const engine = new HeldEngine()
-      return Effect.gen(function* () {
-        const { proposeOnce } = yield* Coordinator
-        const sessionId = SessionId.make("0".repeat(32))
-        const refused = yield* start(proposeOnce(Buffer.from("a"), { sessionId, sequence }))
-        yield* settled
-        expect(refused.pollUnsafe()).toBeDefined()
-        expect(yield* Effect.flip(Fiber.join(refused))).toMatchObject({
-          _tag: "SequenceOutOfRange"
-        })
-        yield* start(propose("b"))
-        expect(requestsOf(yield* engine.proposal(1))).toEqual(["b"])
-        expect(yield* inflightCount).toBe(1)
-      }).pipe(Effect.provide(coordinator(engine)))
-    }
-  )
 
   it.effect("cuts batches by count and by bytes, in order of arrival", () => {
     const engine = new HeldEngine()

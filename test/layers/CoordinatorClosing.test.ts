@@ -6,8 +6,6 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { NodeStopped } from "../../src/domain/engine/Errors.ts"
-import type { SessionId } from "../../src/domain/log/Request.ts"
-import { Coordinator } from "../../src/services/Coordinator.ts"
 import { settled, start } from "../support/Fibers.ts"
 import {
   coordinatorOver,
@@ -53,18 +51,5 @@ describe("a coordinator that closes", () => {
       expect(yield* Effect.flip(Fiber.join(caller))).toMatchObject({ _tag: "NodeStopped" })
       expect(yield* inNode(inflightCount)).toBe(0)
     })
-  })
-
-  it.effect("because of a bug refuses at once what comes after it", () => {
-    const engine = new HeldEngine()
-    return Effect.gen(function* () {
-      const { proposeOnce } = yield* Coordinator
-      // No type allows it: the batch it is in cannot be encoded.
-      const sessionId = "no session" as SessionId
-      yield* start(proposeOnce(Buffer.from("a"), { sessionId, sequence: 1 }))
-      yield* settled
-      expect(yield* Effect.flip(propose("b"))).toMatchObject({ _tag: "NodeStopped" })
-      expect(engine.held).toEqual([])
-    }).pipe(Effect.provide(coordinatorOver(engine)))
   })
 })
