@@ -1,4 +1,4 @@
-/** Sessions that no entry can carry (SPEC §7): refused before they are in a batch, which others are in too. */
+/** Writes of sessions that no entry can carry are refused before they share a batch (SPEC §7). */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
