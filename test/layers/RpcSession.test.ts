@@ -6,8 +6,9 @@ import * as TestClock from "effect/testing/TestClock"
 import { ConnectionLost } from "../../src/domain/api/Errors.ts"
 import { LeaderNotReady, SpaceLow } from "../../src/domain/engine/Errors.ts"
 import type { Revision } from "../../src/domain/Ids.ts"
+import * as Limits from "../../src/domain/Limits.ts"
 import type { SessionId, SessionSequence } from "../../src/domain/log/Request.ts"
-import { SessionUnknown } from "../../src/domain/session/Errors.ts"
+import { SequenceForgotten, SessionUnknown } from "../../src/domain/session/Errors.ts"
 import * as RpcSession from "../../src/layers/RpcSession.ts"
 
 const lost = new ConnectionLost({ endpoint: "n", cause: "it was cut" })
@@ -16,12 +17,16 @@ const notReady = new LeaderNotReady({ awaits: "noop" })
 /** What becomes of one attempt: refused before it is applied, or applied and its answer lost. */
 type Fate = "answered" | "refused" | "lostBefore" | "lostAfter" | "full"
 
-/** A node that applies a write of a session once, and does to attempts what the script says. */
+/**
+ * A node that applies a write of a session once, remembers as many results as a real one, and does to
+ * attempts what the script says.
+ */
 class FakeNode {
   readonly fates: Array<Fate> = []
   readonly openFates: Array<Fate> = []
   readonly applied: Array<string> = []
   readonly sessions = new Map<SessionId, Map<number, Revision>>()
+  readonly floors = new Map<SessionId, number>()
   /** Every session expires as soon as it is opened. */
   forgetsAll = false
   opens = 0
@@ -61,17 +66,30 @@ class FakeNode {
     txn: () => Effect.die("not asked for")
   }
 
-  private apply(key: string, session: SessionSequence | undefined) {
+  private apply(
+    key: string,
+    session: SessionSequence | undefined
+  ): Effect.Effect<{ revision: Revision }, SessionUnknown | SequenceForgotten> {
     const results = session === undefined ? undefined : this.sessions.get(session.sessionId)
     if (session === undefined || results === undefined) {
       return Effect.fail(new SessionUnknown({ sessionId: session?.sessionId ?? "" }))
     }
+    const floor = this.floors.get(session.sessionId) ?? 0
+    if (session.sequence <= floor) return Effect.fail(new SequenceForgotten({ ...session, floor }))
     const known = results.get(session.sequence)
     if (known !== undefined) return Effect.succeed({ revision: known })
     this.applied.push(key)
     const revision = this.applied.length as Revision
     results.set(session.sequence, revision)
+    this.forgetOldest(session.sessionId, results)
     return Effect.succeed({ revision })
+  }
+
+  private forgetOldest(sessionId: SessionId, results: Map<number, Revision>) {
+    if (results.size <= Limits.sessionResultsMax) return
+    const oldest = Math.min(...results.keys())
+    results.delete(oldest)
+    this.floors.set(sessionId, oldest)
   }
 
   private meet<A>(
@@ -95,6 +113,8 @@ class FakeNode {
     })
   }
 }
+
+const numbered = (count: number) => Array.from({ length: count }, (_, at) => at)
 
 /** Runs with time passing. */
 const timely = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -174,10 +194,29 @@ describe("a client with a session", () => {
     Effect.gen(function* () {
       const node = new FakeNode(Effect.sleep(10))
       const session = yield* RpcSession.make(node.client)
-      const writes = Array.from({ length: 300 }, (_, at) => session.put(`k${at}`, "1"))
+      const writes = numbered(300).map((at) => session.put(`k${at}`, "1"))
       yield* timely(Effect.all(writes, { concurrency: "unbounded" }))
       expect(node.inFlightMost).toBe(64)
       expect(new Set(node.applied).size).toBe(300)
+    })
+  )
+
+  it.effect("applies a write that is refused for a while, however many others come by", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode()
+      node.fates.push("refused")
+      const session = yield* RpcSession.make(node.client)
+      const refused = yield* Effect.forkChild(session.put("a", "1"))
+      yield* Effect.repeat(Effect.yieldNow, { while: () => node.fates.length > 0 })
+      const others = yield* Effect.forkChild(
+        Effect.forEach(numbered(200), (at) => session.put(`k${at}`, "1"))
+      )
+      yield* Effect.repeat(Effect.yieldNow, { times: 1_000 })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(refused)
+      yield* Fiber.join(others)
+      expect(node.applied.filter((key) => key === "a")).toHaveLength(1)
+      expect(new Set(node.applied).size).toBe(201)
     })
   )
 })
