@@ -54,7 +54,7 @@ export const operationMax = 2 ** 32 - 1
 
 /** Sessions that may be open at a time. */
 export const sessionsMax = 4096
-/** Results kept of one session; a client has at most half as many writes in flight. */
+/** Results kept of one session; half as many lie between the open writes of a client. */
 export const sessionResultsMax = 128
 /** Bytes of the results kept of one session; the newest is kept in any case. */
 export const sessionResultBytesMax = mebibyte

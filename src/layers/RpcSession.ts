@@ -4,7 +4,8 @@
  *
  * Each write has a sequence of a session, and is repeated under it until it is answered or its time is
  * over: the node recognises what it has applied. What must never happen: a write repeated under another
- * sequence after it may have been applied; more writes in flight than the node remembers results of.
+ * sequence after it may have been applied; a sequence handed out so far above an open one
+ * that this may be forgotten for the number of results between them.
  * Proof: `test/layers/RpcSession.test.ts`, `test/e2e/ExactlyOnce.test.ts`.
  */
 import { randomBytes } from "node:crypto"
@@ -12,13 +13,14 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { WriteOutcomeUnknown } from "../domain/api/Errors.ts"
+import { invariant } from "../domain/Invariant.ts"
 import * as Limits from "../domain/Limits.ts"
 import { SessionId, type SessionSequence } from "../domain/log/Request.ts"
 import type { TxnOptions } from "../services/KvStore.ts"
 import type { Client } from "./RpcClientSocket.ts"
 
 export interface Options {
-  /** How long one write is repeated. */
+  /** How long one write is repeated, its wait for a sequence included; it is tried once at least. */
   readonly deadlineMillis?: number
 }
 
@@ -41,7 +43,10 @@ const isForNow = (tag: string): boolean =>
 const pauseMillis = { min: 10, max: 500 }
 /** Sessions that one write tries: where each of them expires at once, another one is no help. */
 const sessionsPerWriteMax = 3
-/** Half of what the node remembers, so that no answer is forgotten that is still waited for. */
+/**
+ * Half of what the node remembers. Open sequences are less than this apart, so that none is forgotten
+ * for the number of results above it; by the bytes of these it may be (SPEC §7).
+ */
 const writesInFlightMax = Limits.sessionResultsMax / 2
 
 interface Failure {
@@ -51,16 +56,31 @@ interface Failure {
 
 type Attempt<A, E> = (session: SessionSequence) => Effect.Effect<A, E>
 
-/** Mutable: the session in use and its next sequence. */
+/** Mutable: a session and the window of its sequences. */
 class Session {
-  id = SessionId.make(randomBytes(16).toString("hex"))
+  readonly id = SessionId.make(randomBytes(16).toString("hex"))
   isOpened = false
   private lastSequence = 0
+  private readonly turn = Semaphore.makeUnsafe(1)
+  /** An open sequence holds the place at its remainder, so none 64 above it is handed out. */
+  private readonly places = Array.from({ length: writesInFlightMax }, () => Semaphore.makeUnsafe(1))
 
-  next(): SessionSequence {
-    this.lastSequence += 1
-    return { sessionId: this.id, sequence: this.lastSequence }
-  }
+  /**
+   * The next sequence, open until the scope closes. Sequences are handed out in turn and without a gap:
+   * when one is, the sequence 64 below it is closed, and those before had to be for its predecessors.
+   *
+   * Who waits here waits for open writes as one waits for a permit: each of them has a deadline, and who
+   * waits is first in, first out. Who is interrupted has taken no sequence, or closes it.
+   */
+  readonly next = Effect.suspend(() => {
+    const sequence = this.lastSequence + 1
+    const place = this.places[sequence % writesInFlightMax]
+    invariant(place !== undefined, "a remainder is the index of a place")
+    return Effect.map(place.takeScoped(1), (): SessionSequence => {
+      this.lastSequence = sequence
+      return { sessionId: this.id, sequence }
+    })
+  }).pipe(this.turn.withPermits(1))
 }
 
 /** What a session needs of a client. */
@@ -93,8 +113,11 @@ export const make = Effect.fnUntraced(function* (client: Writing, options: Optio
       const repeated = yield* makeRepeated(deadlineMillis)
       for (let tried = 1; ; tried += 1) {
         const session = yield* repeated(opened, { leavesOpen: false })
-        const write = session.next()
-        const result = yield* Effect.result(repeated(attempt(write), { leavesOpen: true }))
+        const result = yield* session.next.pipe(
+          Effect.flatMap((write) => repeated(attempt(write), { leavesOpen: true })),
+          Effect.scoped,
+          Effect.result
+        )
         if (result._tag === "Success") return result.success
         const { failure } = result
         // Of an attempt whose outcome is open it would not be certain that nothing was applied.

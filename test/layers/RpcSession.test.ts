@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/testing/TestClock"
 import { ConnectionLost } from "../../src/domain/api/Errors.ts"
 import { LeaderNotReady, SpaceLow } from "../../src/domain/engine/Errors.ts"
@@ -10,9 +11,12 @@ import * as Limits from "../../src/domain/Limits.ts"
 import type { SessionId, SessionSequence } from "../../src/domain/log/Request.ts"
 import { SequenceForgotten, SessionUnknown } from "../../src/domain/session/Errors.ts"
 import * as RpcSession from "../../src/layers/RpcSession.ts"
+import { seededNumbers } from "../support/SeededNumbers.ts"
 
 const lost = new ConnectionLost({ endpoint: "n", cause: "it was cut" })
 const notReady = new LeaderNotReady({ awaits: "noop" })
+
+type Session = Effect.Success<ReturnType<typeof RpcSession.make>>
 
 /** What becomes of one attempt: refused before it is applied, or applied and its answer lost. */
 type Fate = "answered" | "refused" | "lostBefore" | "lostAfter" | "full"
@@ -27,6 +31,8 @@ class FakeNode {
   readonly applied: Array<string> = []
   readonly sessions = new Map<SessionId, Map<number, Revision>>()
   readonly floors = new Map<SessionId, number>()
+  /** How many results of a session. */
+  remembers = Limits.sessionResultsMax
   /** Every session expires as soon as it is opened. */
   forgetsAll = false
   opens = 0
@@ -86,7 +92,7 @@ class FakeNode {
   }
 
   private forgetOldest(sessionId: SessionId, results: Map<number, Revision>) {
-    if (results.size <= Limits.sessionResultsMax) return
+    if (results.size <= this.remembers) return
     const oldest = Math.min(...results.keys())
     results.delete(oldest)
     this.floors.set(sessionId, oldest)
@@ -115,6 +121,21 @@ class FakeNode {
 }
 
 const numbered = (count: number) => Array.from({ length: count }, (_, at) => at)
+
+const keyOf = (at: number) => `k${at}`
+const keys = numbered(200).map(keyOf)
+
+/** One write, refused once, that asks again when time passes, and 200 others, which come to a stand. */
+const windowFull = Effect.fnUntraced(function* (node: FakeNode, session: Session) {
+  node.fates.push("refused")
+  const refused = yield* Effect.forkChild(session.put("a", "1"))
+  yield* Effect.repeat(Effect.yieldNow, { while: () => node.fates.length > 0 })
+  const others = yield* Effect.forEach(keys, (key) => Effect.forkChild(session.put(key, "1")))
+  yield* Effect.repeat(Effect.yieldNow, { while: () => node.applied.length < 63 })
+  yield* Effect.repeat(Effect.yieldNow, { times: 1_000 })
+  expect(node.applied, "no sequence is 64 above an open one").toHaveLength(63)
+  return { others, refused }
+})
 
 /** Runs with time passing. */
 const timely = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -194,7 +215,7 @@ describe("a client with a session", () => {
     Effect.gen(function* () {
       const node = new FakeNode(Effect.sleep(10))
       const session = yield* RpcSession.make(node.client)
-      const writes = numbered(300).map((at) => session.put(`k${at}`, "1"))
+      const writes = numbered(300).map((at) => session.put(keyOf(at), "1"))
       yield* timely(Effect.all(writes, { concurrency: "unbounded" }))
       expect(node.inFlightMost).toBe(64)
       expect(new Set(node.applied).size).toBe(300)
@@ -204,19 +225,86 @@ describe("a client with a session", () => {
   it.effect("applies a write that is refused for a while, however many others come by", () =>
     Effect.gen(function* () {
       const node = new FakeNode()
-      node.fates.push("refused")
-      const session = yield* RpcSession.make(node.client)
-      const refused = yield* Effect.forkChild(session.put("a", "1"))
-      yield* Effect.repeat(Effect.yieldNow, { while: () => node.fates.length > 0 })
-      const others = yield* Effect.forkChild(
-        Effect.forEach(numbered(200), (at) => session.put(`k${at}`, "1"))
-      )
-      yield* Effect.repeat(Effect.yieldNow, { times: 1_000 })
+      const { others, refused } = yield* windowFull(node, yield* RpcSession.make(node.client))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(refused)
-      yield* Fiber.join(others)
+      yield* Fiber.awaitAll(others)
       expect(node.applied.filter((key) => key === "a")).toHaveLength(1)
       expect(new Set(node.applied).size).toBe(201)
     })
+  )
+
+  it.effect("keeps nobody waiting for a write that was interrupted", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode()
+      const { others, refused } = yield* windowFull(node, yield* RpcSession.make(node.client))
+      yield* Fiber.interruptAll(others.slice(63, 65))
+      yield* Effect.repeat(Effect.yieldNow, { times: 1_000 })
+      expect(node.applied, "who waited has left no gap").toHaveLength(63)
+      yield* Fiber.interrupt(refused)
+      yield* Fiber.awaitAll(others)
+      expect(node.applied).toEqual(keys.toSpliced(63, 2))
+    })
+  )
+
+  it.effect("keeps nobody waiting for a write beyond its deadline", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode()
+      const put: RpcSession.Writing["put"] = (key, value, write) =>
+        Effect.suspend(() => {
+          const isRefused = key === "a" && node.fates.length === 0
+          return isRefused ? Effect.fail(notReady) : node.client.put(key, value, write)
+        })
+      const session = yield* RpcSession.make({ ...node.client, put }, { deadlineMillis: 5_000 })
+      const { others, refused } = yield* windowFull(node, session)
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Effect.flip(Fiber.join(refused))).toMatchObject({ _tag: "LeaderNotReady" })
+      yield* Fiber.awaitAll(others)
+      expect(node.applied).toEqual(keys)
+    })
+  )
+
+  it.effect("keeps nobody waiting in a session that has expired", () =>
+    Effect.gen(function* () {
+      const node = new FakeNode()
+      const { others, refused } = yield* windowFull(node, yield* RpcSession.make(node.client))
+      node.sessions.clear()
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(refused)
+      yield* Fiber.awaitAll(others)
+      expect([node.opens, node.applied.toSorted()]).toEqual([2, ["a", ...keys].toSorted()])
+    })
+  )
+
+  it.effect.each([4, 5, 6, 7, 8, 9, 11, 13, 2048])(
+    "loses no write and no turn when fibres are stopped after %i operations, or for good",
+    (count) =>
+      Effect.gen(function* () {
+        const { below } = seededNumbers(count)
+        const fates = ["refused", "lostAfter", "answered"] as const
+        const pause = Effect.suspend(() => Effect.repeat(Effect.yieldNow, { times: below(4) }))
+        const node = new FakeNode(Effect.asVoid(pause))
+        // No more than the sequences that may be open, or above one that is.
+        node.remembers = 64
+        node.fates.push(...numbered(300).map(() => fates[below(fates.length)]!))
+        const session = yield* RpcSession.make(node.client, { deadlineMillis: 3_600_000 })
+        const isInterrupted = (at: number) => at % 3 === 0
+        const put = Effect.fnUntraced(function* (at: number) {
+          const fibre = yield* Effect.forkChild(session.put(keyOf(at), "1"))
+          if (!isInterrupted(at)) return yield* Fiber.join(fibre)
+          yield* Effect.repeat(Effect.yieldNow, { times: below(200) })
+          return yield* Fiber.interrupt(fibre)
+        })
+        const all = yield* Effect.forkChild(
+          Effect.forEach(numbered(200), put, { concurrency: "unbounded" })
+        )
+        yield* Effect.repeat(TestClock.adjust("10 millis"), {
+          while: () => all.pollUnsafe() === undefined
+        })
+        yield* Fiber.join(all)
+        const answered = numbered(200).filter((at) => !isInterrupted(at))
+        expect(node.applied).toEqual(expect.arrayContaining(answered.map(keyOf)))
+        expect(new Set(node.applied).size).toBe(node.applied.length)
+      }).pipe(Effect.provideService(Scheduler.MaxOpsBeforeYield, count))
   )
 })
