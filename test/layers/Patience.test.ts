@@ -4,8 +4,16 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
-import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
-import { LeaderNotReady, NotLeader, ProposalTimedOut } from "../../src/domain/engine/Errors.ts"
+import { CutoverInFlight, RotationOutcomeUnknown } from "../../src/domain/encryption/Errors.ts"
+import {
+  LeaderLost,
+  LeaderNotReady,
+  NodeStopped,
+  NotLeader,
+  ProposalSuperseded,
+  ProposalTimedOut,
+  SpaceLow
+} from "../../src/domain/engine/Errors.ts"
 import * as NodeConfigLive from "../../src/layers/NodeConfigLive.ts"
 import * as Patience from "../../src/layers/Patience.ts"
 import * as QuiescenceBarrierLive from "../../src/layers/QuiescenceBarrierLive.ts"
@@ -107,6 +115,67 @@ describe("Patience", () => {
         assert.strictEqual(state.attempts, 1)
         assert.strictEqual(yield* Clock.currentTimeMillis, 0)
       }).pipe(Effect.provide(services))
+  )
+
+  const lost = new LeaderLost({ leader: 1, cause: "it went" })
+  const unknown = new RotationOutcomeUnknown({ purpose: "raft", replaces: 7, cause: "covered" })
+  const definite = [
+    new CutoverInFlight({}),
+    new LeaderNotReady({ awaits: "noop" }),
+    new NotLeader({ leader: undefined }),
+    new NotLeader({ leader: 2 }),
+    new ProposalSuperseded({ index: 4 }),
+    new SpaceLow({ freeBytes: 1, freeBytesMin: 2 }),
+    new NodeStopped({ reason: "its disk is full" })
+  ]
+  const openFirst = [
+    ...definite.flatMap((refusal) => [
+      { open: lost, refusal, kind: "untilKnown" as const },
+      { open: unknown, refusal, kind: "untilKnown" as const }
+    ]),
+    ...definite.map((refusal) => ({ open: lost, refusal, kind: "acrossLeaders" as const }))
+  ]
+
+  it.effect.each(openFirst)(
+    "never tells as refused what was left open before: $kind, $open._tag, $refusal._tag",
+    ({ kind, open, refusal }) =>
+      Effect.gen(function* () {
+        const patience = yield* Patience.make
+        let attempts = 0
+        const asked = Effect.suspend(() => {
+          attempts += 1
+          return Effect.fail(attempts === 1 ? open : refusal)
+        })
+        const fibre = yield* Effect.forkChild(Effect.flip(patience[kind](asked)), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust(timeoutMillis)
+        assert.strictEqual(yield* Fiber.join(fibre), open)
+        assert.isAbove(attempts, 1)
+      }).pipe(Effect.provide(services))
+  )
+
+  it.effect("answers what an attempt after an open one has done", () =>
+    Effect.gen(function* () {
+      const { untilKnown } = yield* Patience.make
+      const failures = [lost, new NotLeader({ leader: undefined })]
+      const asked = Effect.suspend(() => {
+        const failure = failures.shift()
+        return failure === undefined ? Effect.succeed("done") : Effect.fail(failure)
+      })
+      assert.strictEqual(yield* untilKnown(asked), "done")
+    }).pipe(Effect.provide(services))
+  )
+
+  it.effect("does not remember from one request what was open of another", () =>
+    Effect.gen(function* () {
+      const { untilKnown } = yield* Patience.make
+      const refusal = new SpaceLow({ freeBytes: 1, freeBytesMin: 2 })
+      const failures = [lost, refusal, refusal]
+      const asked = untilKnown(Effect.suspend(() => Effect.fail(failures.shift()!)))
+      assert.strictEqual(yield* Effect.flip(asked), lost)
+      assert.strictEqual(yield* Effect.flip(asked), refusal)
+    }).pipe(Effect.provide(services))
   )
 
   it.effect("does not make the second of two cutovers wait", () =>
