@@ -1,7 +1,8 @@
 /**
  * The encryption administration of a program that has a node inside it: an election is a pause, as it
  * is for operators behind RPC (SPEC §13). Proof: `test/layers/Sealog.test.ts`, and of what is asked for
- * until it is known what became of it `test/layers/Forwarding.test.ts`.
+ * until it is known what became of it, or is not known in time, `test/layers/Forwarding.test.ts` and
+ * `test/layers/ForwardingLeftOpen.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
