@@ -56,6 +56,26 @@ describe("a leader that changes its cluster", () => {
     )
   )
 
+  it.effect("adds a node once that is asked for twice at a time, and both are told so", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        const both = Effect.all([admin.add(newcomer), admin.add(newcomer)], { concurrency: 2 })
+        const adding = yield* start(both)
+        yield* TestClock.adjust(300)
+        assert.deepStrictEqual(rolesOf(admin), ["n1 voter", "n2 voter", "n3 learner"])
+        leader.matches[3] = 500
+        yield* TestClock.adjust(100)
+        const [first, second] = yield* Fiber.join(adding)
+        assert.deepInclude(first, { id: 3 as MemberId, role: "voter" })
+        assert.deepInclude(second, { id: 3 as MemberId, role: "voter" })
+        assert.deepStrictEqual(rolesOf(admin), ["n1 voter", "n2 voter", "n3 voter"])
+        assert.strictEqual(leader.changes, 2)
+        const failure = yield* Effect.flip(admin.promote(name(3)))
+        assert.strictEqual(failure._tag, "NotALearner", "as an operator is told who asks for that")
+      })
+    )
+  )
+
   it.effect("adds a learner that stays one, and what is so already is no error", () =>
     withLeader((leader, admin) =>
       Effect.gen(function* () {
