@@ -86,11 +86,6 @@ const make = Effect.gen(function* () {
     const role = Administration.isLearner(facts(), member) ? "learner" : "voter"
     return { id: member.id, role, wasAlready }
   }
-  const promote = (nodeName: NodeName) =>
-    Effect.map(
-      admitted((known) => Administration.promote(known, nodeName)),
-      ({ member }) => answerOf(member, false)
-    )
   return ClusterAdmin.of({
     members: yield* makeMembers(facts),
     add: Effect.fnUntraced(function* ({ address, learner, nodeName }) {
@@ -98,12 +93,18 @@ const make = Effect.gen(function* () {
       const { _tag, member } = yield* admitted((known) =>
         Administration.add(known, { nodeName, address, introduction })
       )
-      const added = answerOf(member, _tag === "Done")
+      const wasMember = _tag === "Done"
+      const added = answerOf(member, wasMember)
       if (learner || added.role === "voter") return added
       yield* caughtUp(member)
-      return yield* promote(nodeName)
+      const promoted = yield* admitted((known) => Administration.promoteAdded(known, member))
+      return answerOf(member, wasMember && promoted._tag === "Done")
     }),
-    promote,
+    promote: (nodeName) =>
+      Effect.map(
+        admitted((known) => Administration.promote(known, nodeName)),
+        ({ member }) => answerOf(member, false)
+      ),
     remove: removed,
     transferLeadership: Effect.fnUntraced(function* (nodeName) {
       yield* leading
@@ -243,8 +244,10 @@ const makeCaughtUp = Effect.fnUntraced(function* (facts: () => Administration.Fa
       for (;;) {
         yield* leading
         const known = facts()
-        const isGone = !known.members.byId.has(member.id)
-        if (isGone || (known.matchOf(member.id) ?? 0) >= until) return
+        // It may be removed meanwhile, or be given its vote by somebody else.
+        const isLearner =
+          known.members.byId.has(member.id) && Administration.isLearner(known, member)
+        if (!isLearner || (known.matchOf(member.id) ?? 0) >= until) return
         if ((yield* Clock.currentTimeMillis) >= deadline) {
           const lag = Administration.lagOf(known, member)
           return yield* new LearnerLagging({ nodeName: member.nodeName, lag, lagMax })

@@ -66,12 +66,30 @@ describe("a leader that changes its cluster", () => {
         leader.matches[3] = 500
         yield* TestClock.adjust(100)
         const [first, second] = yield* Fiber.join(adding)
-        assert.deepInclude(first, { id: 3 as MemberId, role: "voter" })
-        assert.deepInclude(second, { id: 3 as MemberId, role: "voter" })
+        const added = { id: 3 as MemberId, role: "voter", wasAlready: false } as const
+        assert.deepStrictEqual(first, added)
+        assert.deepStrictEqual(second, { ...added, wasAlready: true })
         assert.deepStrictEqual(rolesOf(admin), ["n1 voter", "n2 voter", "n3 voter"])
         assert.strictEqual(leader.changes, 2)
         const failure = yield* Effect.flip(admin.promote(name(3)))
         assert.strictEqual(failure._tag, "NotALearner", "as an operator is told who asks for that")
+      })
+    )
+  )
+
+  it.effect("waits no longer for a learner that somebody else has given its vote", () =>
+    withLeader((leader, admin) =>
+      Effect.gen(function* () {
+        yield* admin.add({ ...newcomer, learner: true })
+        leader.matches[3] = 495
+        const adding = yield* start(admin.add(newcomer))
+        yield* TestClock.adjust(300)
+        assert.isUndefined(adding.pollUnsafe(), "five entries short")
+        yield* admin.promote(name(3))
+        yield* TestClock.adjust(100)
+        const added = yield* Fiber.join(adding)
+        assert.deepStrictEqual(added, { id: 3 as MemberId, role: "voter", wasAlready: true })
+        assert.strictEqual(leader.changes, 2)
       })
     )
   )

@@ -96,6 +96,12 @@ export const promote = (facts: Facts, nodeName: NodeName): Result.Result<Step, P
     return Result.succeed(propose(member, "addVoter"))
   })
 
+/** The end of an `add`: who was given its vote meanwhile, by another one or an operator, is `Done`. */
+export const promoteAdded = (facts: Facts, member: Member): Result.Result<Step, PromoteRefusal> =>
+  isLearner(facts, member)
+    ? promote(facts, member.nodeName)
+    : Result.succeed({ _tag: "Done", member })
+
 export type RemoveRefusal = Errors.MemberUnknown | Errors.LastVoter | Errors.QuorumWouldBeLost
 
 export const remove = (facts: Facts, nodeName: NodeName): Result.Result<Proposal, RemoveRefusal> =>

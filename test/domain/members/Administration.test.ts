@@ -164,6 +164,34 @@ describe("promoting a learner", () => {
   })
 })
 
+describe("promoting who is being added", () => {
+  const members = withLearner(voters(1, 2), 3)
+  const added = members.byId.get(3 as MemberId)!
+
+  it("is done once somebody else has given it its vote", () => {
+    const promoted = Members.apply(members, {
+      transition: "auto",
+      steps: [{ action: "addVoter", member: added.id }],
+      context: new Uint8Array(0)
+    })
+    expect(Administration.promoteAdded(facts(promoted.members), added)).toEqual(
+      Result.succeed({ _tag: "Done", member: added })
+    )
+  })
+
+  it("is what it is for an operator as long as it is a learner, or a member no more", () => {
+    const lagging = facts(members, { matches: { 3: 899 } })
+    expect(refusal(Administration.promoteAdded(lagging, added))).toMatch(/^LearnerLagging: n3/)
+    const removed = facts(voters(1, 2))
+    expect(refusal(Administration.promoteAdded(removed, added))).toMatch(/^MemberUnknown: .*n3/)
+    const caughtUp = facts(members, { matches: { 3: 900 } })
+    expect(applied(members, Administration.promoteAdded(caughtUp, added))).toEqual({
+      voters: [1, 2, 3],
+      learners: []
+    })
+  })
+})
+
 describe("removing a member", () => {
   it("takes a voter or a learner out", () => {
     const members = withLearner(voters(1, 2), 3)
