@@ -109,6 +109,7 @@ export class RaftEngineDriver {
     return { _tag: "Open", term: this.leadership.term }
   }
 
+  /** Who is to be told later is noted last: if a step throws, nobody here knows of the input. */
   accept(input: Input): void {
     switch (input._tag) {
       case "Tick":
@@ -234,7 +235,7 @@ export class RaftEngineDriver {
     this.arrived = []
   }
 
-  /** An input that came after the stop. */
+  /** An input that came after the stop, or was not accepted before it. */
   refuse(input: Input): void {
     const stopped = Effect.fail(new NodeStopped({ reason: this.stopReason ?? "shut down" }))
     if ("resume" in input) input.resume(stopped)
@@ -248,10 +249,10 @@ export class RaftEngineDriver {
 
   /** The core takes it over, or has no use for it; either way the round answers. */
   private snapshotArrived(arrived: SnapshotArrived): void {
-    this.arrived.push(arrived)
     if (this.parts.raft.problemOf(arrived.message) === undefined) {
       this.parts.raft.step(arrived.message)
     }
+    this.arrived.push(arrived)
   }
 
   private isCutOver(): boolean {
@@ -273,8 +274,8 @@ export class RaftEngineDriver {
     const { from: index, term } = proposed
     invariant(term === proposal.term, "a proposal is appended in the term it was admitted in")
     this.parts.telemetry.counters.entriesAppended += 1
-    this.pending.appended(index, { term, proposalId, onEvent: proposal.onEvent })
     if (!proposal.toBeSealed) this.guard.proposed(index, proposal.body)
+    this.pending.appended(index, { term, proposalId, onEvent: proposal.onEvent })
     this.appended.push({ position: { term, index }, resume })
   }
 
@@ -345,8 +346,8 @@ export class RaftEngineDriver {
     if (this.transfer.isPending) return failed("inProgress")
     const answer = (result: Result.Result<void, TransferFailed | NodeStopped>) =>
       resume(Effect.fromResult(result))
-    this.transfer.begin(to, { ticksMax: settings.electionTicks, answer })
     raft.transferLeadership(to)
+    this.transfer.begin(to, { ticksMax: settings.electionTicks, answer })
   }
 
   private observe(): void {

@@ -48,6 +48,7 @@ import { StateStore } from "../services/StateStore.ts"
 import { Telemetry } from "../services/Telemetry.ts"
 import { type Receiver, Transport } from "../services/Transport.ts"
 import { RaftEngineDriver } from "./RaftEngineDriver.ts"
+import { RaftEngineInHand } from "./RaftEngineInHand.ts"
 import type { Input, Question, RegisterWriterResume } from "./RaftEngineInput.ts"
 import { makeRound } from "./RaftEngineRound.ts"
 import * as Snapshots from "./RaftEngineSnapshots.ts"
@@ -59,6 +60,7 @@ const make = Effect.gen(function* () {
   const { tickMillis, inboxCountMax } = yield* NodeConfig
   const { counters, depths, report } = yield* Telemetry
   const inbox = yield* Queue.dropping<Input>(inboxCountMax)
+  const inHand = new RaftEngineInHand()
   const transport = yield* Transport
   const failure = yield* Deferred.make<never, EngineFailure>()
   const raft = yield* makeCore
@@ -71,6 +73,7 @@ const make = Effect.gen(function* () {
       const isShutDown = exit._tag === "Success" || Cause.hasInterruptsOnly(exit.cause)
       report(isShutDown ? { _tag: "Stopping" } : halted(exit.cause))
       driver.stop(isShutDown ? "it is shutting down" : messageOf(exit.cause))
+      for (const input of inHand.giveUp()) driver.refuse(input)
       for (const input of yield* Queue.clear(inbox)) driver.refuse(input)
       if (!isShutDown) yield* Deferred.failCause(failure, exit.cause)
     })
@@ -96,7 +99,7 @@ const make = Effect.gen(function* () {
   transport.attach({ ...makeReceiver({ driver, inbox, counters }), snapshot })
   driver.members.begin()
   const sendSnapshot = yield* Snapshots.makeSend(offer)
-  const round = yield* makeRound({ raft, driver, inbox, sendSnapshot })
+  const round = yield* makeRound({ raft, driver, inbox, inHand, sendSnapshot })
   const { failed: stateFailed } = yield* StateStore
   const { failed: compactionFailed } = yield* LogCompaction
   const failed = Effect.raceFirst(stateFailed, compactionFailed)

@@ -26,6 +26,7 @@ import { StateStore } from "../services/StateStore.ts"
 import { Telemetry } from "../services/Telemetry.ts"
 import { Transport } from "../services/Transport.ts"
 import type { RaftEngineDriver } from "./RaftEngineDriver.ts"
+import type { RaftEngineInHand } from "./RaftEngineInHand.ts"
 import type { Input } from "./RaftEngineInput.ts"
 import { makeRotate } from "./RaftEngineRotation.ts"
 import { makeInstall } from "./RaftEngineSnapshots.ts"
@@ -36,13 +37,14 @@ export interface Machinery {
   readonly raft: Raft
   readonly driver: RaftEngineDriver
   readonly inbox: Queue.Queue<Input>
+  readonly inHand: RaftEngineInHand
   /** Takes an `InstallSnapshot`, whose content goes beside it. Its end comes as an input. */
   readonly sendSnapshot: (message: InstallSnapshot) => void
 }
 
 /** One turn of the loop: the inputs that are there, then at most one Ready. */
 export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
-  const { driver, inbox, raft } = machinery
+  const { driver, inHand, inbox, raft } = machinery
   const opening = yield* Opening
   const compaction = yield* LogCompaction
   const store = yield* RaftLogStore
@@ -59,9 +61,9 @@ export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
 
   let hardState = yield* attempt(store.hardState)
   return Effect.gen(function* () {
-    const inputs = yield* raft.hasReady() ? Queue.clear(inbox) : Queue.takeAll(inbox)
+    inHand.take(yield* raft.hasReady() ? Queue.clear(inbox) : Queue.takeAll(inbox))
     yield* attempt(() => {
-      for (const input of inputs) driver.accept(input)
+      inHand.acceptAll(driver)
       driver.accepted()
     })
     if (!raft.hasReady()) return

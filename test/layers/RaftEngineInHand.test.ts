@@ -12,6 +12,8 @@ import * as Payload from "../../src/domain/log/Payload.ts"
 import * as MembershipChange from "../../src/domain/raft/MembershipChange.ts"
 import * as Raft from "../../src/domain/raft/Raft.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
+import { RaftEngineInHand } from "../../src/layers/RaftEngineInHand.ts"
+import type { Input } from "../../src/layers/RaftEngineInput.ts"
 import { type MakeCore, RaftCore } from "../../src/services/RaftCore.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { settled, start } from "../support/Fibers.ts"
@@ -93,4 +95,27 @@ describe("a step that throws while inputs are in hand", () => {
       Effect.map(toldInOneTurn(soundCount), (told) => expect(told).toEqual(stopped))
     )
   }
+})
+
+describe("what is in hand", () => {
+  const unreachable = (peer: number): Input => ({ _tag: "Unreachable", peer: peer as MemberId })
+  const inputs = [1, 2, 3].map(unreachable)
+
+  it("is what is taken, until it is accepted; what throws is given up with what came after it", () => {
+    const inHand = new RaftEngineInHand()
+    const accepted: Array<Input> = []
+    const accept = (input: Input) => void accepted.push(input)
+    inHand.take(inputs)
+    inHand.acceptAll({ accept })
+    expect([accepted, inHand.giveUp()]).toEqual([inputs, []])
+    inHand.take(inputs)
+    const damaged = (input: Input) => {
+      if (input === inputs[1]) throw new Error("damaged")
+    }
+    expect(() => inHand.acceptAll({ accept: damaged })).toThrow("damaged")
+    expect(inHand.giveUp()).toEqual(inputs.slice(1))
+    expect(inHand.giveUp(), "once").toEqual([])
+    inHand.take(inputs)
+    expect(inHand.giveUp(), "nobody has accepted any").toEqual(inputs)
+  })
 })
