@@ -7,11 +7,13 @@
  */
 import { randomFillSync } from "node:crypto"
 import { open } from "node:fs/promises"
+import { dirname } from "node:path"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as CommandOutput from "./CommandOutput.ts"
+import * as LmdbFile from "./LmdbFile.ts"
 
 const kekBytes = 32
 const ownerOnly = 0o600
@@ -38,6 +40,7 @@ const create = async (path: string) => {
   try {
     await file.writeFile(randomFillSync(kek))
     await file.sync()
+    LmdbFile.syncDirectory(dirname(path))
   } finally {
     kek.fill(0)
     await file.close()

@@ -7,6 +7,7 @@
 
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 
 /** `--json`, on every command. */
@@ -17,32 +18,46 @@ export const Json = GlobalFlag.Setting("json")({
   )
 })
 
-/** Nobody reads any more (`| head`): there is nothing left to say and nobody to say it to. */
-const isClosed = () => {}
-
-const outliveReader = (stream: NodeJS.WriteStream) => {
-  // Stays: the event may come after the write has been called back.
-  if (!stream.listeners("error").includes(isClosed)) stream.on("error", isClosed)
+/** A full disk, say. What the command was to do is done. */
+export class OutputFailure extends Data.TaggedError("OutputFailure")<{ readonly cause: Error }> {
+  override get message() {
+    return `the answer could not be written to stdout (${this.cause.message}); the command itself was carried out, make room before you ask again`
+  }
 }
 
+/** What a write says is told to who writes; the event says it again. */
+const isSaidAlready = () => {}
+
+const listen = (stream: NodeJS.WriteStream) => {
+  // Stays: the event may come after the write has been called back.
+  if (!stream.listeners("error").includes(isSaidAlready)) stream.on("error", isSaidAlready)
+}
+
+/** Nobody reads any more (`| head`): there is nothing left to say and nobody to say it to. */
+const isClosed = (error: Error) => "code" in error && error.code === "EPIPE"
+
 const write = (stream: NodeJS.WriteStream, text: string) =>
-  Effect.callback<void>((resume) => {
-    outliveReader(stream)
-    stream.write(text, () => resume(Effect.void))
+  Effect.callback<void, OutputFailure>((resume) => {
+    listen(stream)
+    stream.write(text, (error) => {
+      const isWritten = !(error instanceof Error) || isClosed(error)
+      resume(isWritten ? Effect.void : Effect.fail(new OutputFailure({ cause: error })))
+    })
   })
 
 /** One line on stdout. */
-export const line = (text: string): Effect.Effect<void> => write(process.stdout, `${text}\n`)
+export const line = (text: string): Effect.Effect<void, OutputFailure> =>
+  write(process.stdout, `${text}\n`)
 
 /** One line of the log on stderr; does not wait. */
 export const log = (text: string): void => {
-  outliveReader(process.stderr)
+  listen(process.stderr)
   process.stderr.write(`${text}\n`)
 }
 
-/** One line on stderr, whatever line breaks the text has. */
+/** One line on stderr, whatever line breaks the text has; lost if stderr cannot be written either. */
 export const complain = (text: string): Effect.Effect<void> =>
-  write(process.stderr, `sealog: ${text.replace(/\s+/g, " ").trim()}\n`)
+  Effect.ignore(write(process.stderr, `sealog: ${text.replace(/\s+/g, " ").trim()}\n`))
 
 /** The answer of a command, in the form that was asked for. */
 export const answer = Effect.fnUntraced(function* (forms: {

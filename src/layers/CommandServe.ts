@@ -111,7 +111,8 @@ const run = Effect.fnUntraced(function* (options: ServeOptions, serves: Effect.E
     peer: Context.get(node, PeerAddress).address,
     metrics: metrics?.address
   })
-  yield* CommandOutput.line(JSON.stringify({ ready: true, listen: bound, ...also }))
+  // A node serves whether or not somebody can be told that it does.
+  yield* Effect.ignore(CommandOutput.line(JSON.stringify({ ready: true, listen: bound, ...also })))
   yield* serves
   const ballast = Ballast.layer({ directory, bytes: options.ballastBytes })
   yield* Layer.build(ballast).pipe(Effect.provideContext(node))

@@ -50,7 +50,10 @@ export interface DumpOptions {
 const pieceBytesMax = 4 * Limits.mebibyte
 
 /** Calls `emit` for each entry of `[from, until)`, read a bounded piece at a time. */
-export const entries = (options: DumpOptions, emit: (entry: DumpedEntry) => Effect.Effect<void>) =>
+export const entries = <E>(
+  options: DumpOptions,
+  emit: (entry: DumpedEntry) => Effect.Effect<void, E>
+) =>
   Effect.gen(function* () {
     const { reader } = yield* RaftLogStore
     const state = yield* Effect.fromResult(
