@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import * as KvCommand from "../../src/domain/kv/Command.ts"
@@ -42,6 +43,29 @@ describe("the housekeeping of sessions (SPEC §7)", () => {
       expect(yield* entriesOf, "one entry ended it").toHaveLength(before)
     }).pipe(Effect.provide(memoryNode({ disk, settings })))
   })
+
+  it.effect("does not take a clock that is set forward for time that has passed", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let aheadMillis = 0
+      const wall = () => clock.currentTimeMillisUnsafe() + aheadMillis
+      const setForward: Clock.Clock = {
+        ...clock,
+        currentTimeMillisUnsafe: wall,
+        currentTimeMillis: Effect.sync(wall)
+      }
+      const node = Effect.gen(function* () {
+        yield* ready
+        yield* open(used)
+        yield* TestClock.adjust(2 * settings.sessionScanMillis)
+        aheadMillis = 100 * settings.sessionIdleMillis
+        yield* TestClock.adjust(2 * settings.sessionScanMillis)
+        return yield* Effect.exit(write(used, 1))
+      }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk(), settings })))
+      const written = yield* Effect.provideService(node, Clock.Clock, setForward)
+      expect(written._tag).toBe("Success")
+    })
+  )
 
   it.effect("keeps a session over a restart, and counts its time anew", () => {
     const disk = new MemoryDisk()
