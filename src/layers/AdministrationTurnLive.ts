@@ -5,7 +5,6 @@
  * be gone by then. What must never happen: two holders; a turn that nobody ends.
  * Proof: `test/layers/AdministrationTurn.test.ts`.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
@@ -13,6 +12,7 @@ import { CutoverInFlight } from "../domain/encryption/Errors.ts"
 import { MembershipChangeInProgress } from "../domain/members/Errors.ts"
 import { AdministrationTurn, type Turn, type TurnHolder } from "../services/AdministrationTurn.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 
 const make = Effect.gen(function* () {
   const { proposalTimeoutMillis } = yield* NodeConfig
@@ -38,9 +38,9 @@ const make = Effect.gen(function* () {
     return { keep, end: keep() }
   }
   const take = Effect.fnUntraced(function* (by: TurnHolder) {
-    const deadline = (yield* Clock.currentTimeMillis) + proposalTimeoutMillis
+    const deadline = (yield* MonotonicClock.nowMillis) + proposalTimeoutMillis
     while (holder !== undefined) {
-      const remainingMillis = deadline - (yield* Clock.currentTimeMillis)
+      const remainingMillis = deadline - (yield* MonotonicClock.nowMillis)
       const isSecondCutover = by === "cutover" && holder === "cutover"
       if (remainingMillis <= 0 || isSecondCutover) return yield* refusalOf(holder)
       yield* Effect.interruptible(Effect.timeoutOption(isFree.await, remainingMillis))

@@ -8,7 +8,6 @@
  * and the engine makes one change after the other. Proof: `test/layers/ClusterAdmin.test.ts`,
  * `ClusterAdminCapable.test.ts`.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -42,6 +41,7 @@ import { RaftEngine } from "../services/RaftEngine.ts"
 import { Transport } from "../services/Transport.ts"
 import * as LatestConfiguration from "./LatestConfiguration.ts"
 import * as LeadingTerm from "./LeadingTerm.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 
 const make = Effect.gen(function* () {
   const introductions = yield* Introductions
@@ -240,7 +240,7 @@ const makeCaughtUp = Effect.fnUntraced(function* (facts: () => Administration.Fa
   return (member: Member) =>
     Effect.gen(function* () {
       const until: LogIndex = facts().commit
-      const deadline = (yield* Clock.currentTimeMillis) + learnerCatchUpTimeoutMillis
+      const deadline = (yield* MonotonicClock.nowMillis) + learnerCatchUpTimeoutMillis
       for (;;) {
         yield* leading
         const known = facts()
@@ -248,7 +248,7 @@ const makeCaughtUp = Effect.fnUntraced(function* (facts: () => Administration.Fa
         const isLearner =
           known.members.byId.has(member.id) && Administration.isLearner(known, member)
         if (!isLearner || (known.matchOf(member.id) ?? 0) >= until) return
-        if ((yield* Clock.currentTimeMillis) >= deadline) {
+        if ((yield* MonotonicClock.nowMillis) >= deadline) {
           const lag = Administration.lagOf(known, member)
           return yield* new LearnerLagging({ nodeName: member.nodeName, lag, lagMax })
         }

@@ -18,6 +18,7 @@ import {
 } from "../domain/engine/Errors.ts"
 import { NodeConfig } from "../services/NodeConfig.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 
 /** An election is on, or the leader has not applied what it must first. */
 const isLeaderPending = (error: unknown): error is LeaderNotReady | NotLeader =>
@@ -47,7 +48,7 @@ export const make = Effect.gen(function* () {
   const clock = yield* Clock.Clock
   const barrier = yield* QuiescenceBarrier
   const { proposalTimeoutMillis } = yield* NodeConfig
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => MonotonicClock.nowMillisUnsafe(clock)
 
   /** Returns when another attempt has a chance: at once when the barrier opens, else after a pause. */
   const chance = (refusal: unknown, attempt: number) => {

@@ -5,7 +5,6 @@
  * caller that waits for a peer, memory that grows with a peer that is gone.
  * Proof: `test/contracts/Transport.ts`, `test/layers/TransportSocket.test.ts`.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
@@ -17,6 +16,7 @@ import { SendQueue } from "../domain/peer/SendQueue.ts"
 import type { Message } from "../domain/raft/Message.ts"
 import type { NodeSettings } from "../services/NodeConfig.ts"
 import type { Connection, Peer } from "../services/Transport.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 import * as PeerDial from "./PeerDial.ts"
 import type { PeerSocket } from "./PeerSocket.ts"
 
@@ -70,13 +70,13 @@ export class PeerSender {
     let pauseMillis = min
     return Effect.forever(
       Effect.gen({ self: this }, function* () {
-        const startedAt = yield* Clock.currentTimeMillis
+        const startedAt = yield* MonotonicClock.nowMillis
         const ended = yield* Effect.result(Effect.scoped(this.session))
         if (Result.isFailure(ended) && ended.failure._tag === "PeerRefused") {
           this.parts.refused(ended.failure)
         }
         this.parts.unreachable()
-        const lasted = (yield* Clock.currentTimeMillis) - startedAt
+        const lasted = (yield* MonotonicClock.nowMillis) - startedAt
         pauseMillis = lasted > max ? min : Math.min(max, 2 * pauseMillis)
         yield* Effect.sleep(pauseMillis * (0.5 + (yield* Random.next) / 2))
       })

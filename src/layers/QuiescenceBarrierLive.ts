@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Barrier from "../domain/cutover/Barrier.ts"
 import { QuiescenceBarrier } from "../services/QuiescenceBarrier.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 
 const make = Effect.gen(function* () {
   const clock = yield* Clock.Clock
@@ -29,7 +30,7 @@ const make = Effect.gen(function* () {
         waiting = waiting.filter((other) => other !== waiter)
       })
     })
-  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const now = () => MonotonicClock.nowMillisUnsafe(clock)
 
   return QuiescenceBarrier.of({
     state: () => state,

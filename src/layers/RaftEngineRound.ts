@@ -25,6 +25,7 @@ import { type LogWrite, RaftLogStore } from "../services/RaftLogStore.ts"
 import { StateStore } from "../services/StateStore.ts"
 import { Telemetry } from "../services/Telemetry.ts"
 import { Transport } from "../services/Transport.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 import type { RaftEngineDriver } from "./RaftEngineDriver.ts"
 import type { RaftEngineInHand } from "./RaftEngineInHand.ts"
 import type { Input } from "./RaftEngineInput.ts"
@@ -120,7 +121,7 @@ const makeWrite = Effect.gen(function* () {
   const store = yield* RaftLogStore
   const { counters, report } = yield* Telemetry
   const slow = new SlowWrites()
-  const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const nowMillis = () => MonotonicClock.nowMillisUnsafe(clock)
   return (write: LogWrite) =>
     Effect.suspend(() => {
       const startedAt = nowMillis()

@@ -6,7 +6,6 @@
  * The caller of a write is told then that its outcome is open. With one endpoint nothing is repeated:
  * what that node says is the answer. Proof: `test/layers/RpcEndpoints.test.ts`.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RpcClientError } from "effect/rpc/RpcClientError"
@@ -15,6 +14,7 @@ import * as Semaphore from "effect/Semaphore"
 import type * as Endpoint from "../domain/api/Endpoint.ts"
 import { EndpointUnreachable } from "../domain/api/Errors.ts"
 import { invariant } from "../domain/Invariant.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 import * as RpcConnection from "./RpcConnection.ts"
 
 export interface Options {
@@ -140,13 +140,13 @@ export const make = Effect.fnUntraced(function* (
     const attempt = once(call)
     if (endpoints.length === 1 || repeat === "never") return attempt
     return Effect.gen(function* () {
-      const deadline = (yield* Clock.currentTimeMillis) + deadlineMillis
+      const deadline = (yield* MonotonicClock.nowMillis) + deadlineMillis
       for (let pause = pauseMillis.min; ; pause = Math.min(2 * pause, pauseMillis.max)) {
         const result = yield* Effect.result(attempt)
         if (result._tag === "Success") return result.success
         const failure = result.failure as Failure
         const mayRepeat = isNotProposed(failure) || (repeat === "always" && isUnanswered(failure))
-        const isLast = (yield* Clock.currentTimeMillis) + pause > deadline
+        const isLast = (yield* MonotonicClock.nowMillis) + pause > deadline
         if (!mayRepeat || isLast) return yield* Effect.fail(result.failure)
         yield* Effect.sleep(pause)
       }

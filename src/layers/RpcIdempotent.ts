@@ -5,8 +5,8 @@
  * What must never happen: a write without a session asked again here; a definite refusal hidden behind
  * another attempt. Proof: `test/layers/RpcIdempotent.test.ts`.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as MonotonicClock from "./MonotonicClock.ts"
 
 export interface Options {
   /** After this no further attempt begins; the one under way is waited for. */
@@ -40,7 +40,7 @@ export const ask = Effect.fnUntraced(function* <A, E extends Failure>(
   request: Effect.Effect<A, E>,
   { deadlineMillis = 60_000 }: Options = {}
 ): Effect.fn.Return<A, E> {
-  const deadline = (yield* Clock.currentTimeMillis) + deadlineMillis
+  const deadline = (yield* MonotonicClock.nowMillis) + deadlineMillis
   let open: E | undefined
   for (let pause = pauseMillis.min; ; pause = Math.min(2 * pause, pauseMillis.max)) {
     const result = yield* Effect.result(request)
@@ -48,7 +48,7 @@ export const ask = Effect.fnUntraced(function* <A, E extends Failure>(
     const { failure } = result
     if (isOpen(failure)) open = failure
     else if (!isForNow(failure)) return yield* Effect.fail(failure)
-    const isLast = (yield* Clock.currentTimeMillis) + pause > deadline
+    const isLast = (yield* MonotonicClock.nowMillis) + pause > deadline
     if (isLast) return yield* Effect.fail(open ?? failure)
     yield* Effect.sleep(pause)
   }

@@ -9,7 +9,7 @@
  * Proof: `test/layers/RpcSession.test.ts`, `test/e2e/ExactlyOnce.test.ts`.
  */
 import { randomBytes } from "node:crypto"
-import * as Clock from "effect/Clock"
+
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { WriteOutcomeUnknown } from "../domain/api/Errors.ts"
@@ -17,6 +17,7 @@ import { invariant } from "../domain/Invariant.ts"
 import * as Limits from "../domain/Limits.ts"
 import { SessionId, type SessionSequence } from "../domain/log/Request.ts"
 import type { TxnOptions } from "../services/KvStore.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 import type { Client } from "./RpcClientSocket.ts"
 
 export interface Options {
@@ -140,7 +141,7 @@ export const make = Effect.fnUntraced(function* (client: Writing, options: Optio
  * attempt was left open; of one that opens a session none ever is.
  */
 const makeRepeated = Effect.fnUntraced(function* (deadlineMillis: number) {
-  const deadline = (yield* Clock.currentTimeMillis) + deadlineMillis
+  const deadline = (yield* MonotonicClock.nowMillis) + deadlineMillis
   return <A, E extends Failure>(
     attempt: Effect.Effect<A, E>,
     { leavesOpen }: { readonly leavesOpen: boolean }
@@ -152,7 +153,7 @@ const makeRepeated = Effect.fnUntraced(function* (deadlineMillis: number) {
         if (result._tag === "Success") return result.success
         const { failure } = result
         mayBeApplied ||= leavesOpen && isOpen(failure._tag)
-        const isLast = (yield* Clock.currentTimeMillis) + pause > deadline
+        const isLast = (yield* MonotonicClock.nowMillis) + pause > deadline
         const isHopeless = !isOpen(failure._tag) && !isForNow(failure._tag)
         if (isLast || isHopeless) {
           if (!mayBeApplied) return yield* Effect.fail(failure)

@@ -5,7 +5,6 @@
  * What must never happen: a session ended by a clock at apply; a node that stops because a session
  * could not be ended, which the next look makes good. Proof: `test/layers/SessionExpiry.test.ts`.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { IdleSession } from "../domain/log/Payload.ts"
@@ -16,6 +15,7 @@ import { NodeConfig } from "../services/NodeConfig.ts"
 import { Opening } from "../services/Opening.ts"
 import { RaftEngine } from "../services/RaftEngine.ts"
 import { StateStore } from "../services/StateStore.ts"
+import * as MonotonicClock from "./MonotonicClock.ts"
 import { attempt } from "./SynchronousFailure.ts"
 
 /** Sessions read at a time, so that the loop of the node is not held up. */
@@ -30,7 +30,7 @@ const make = Effect.gen(function* () {
 
   const look = Effect.gen(function* () {
     if (engine.intake()._tag === "Shut") return idle.forget()
-    const ended = idle.look(yield* sessions, yield* Clock.currentTimeMillis)
+    const ended = idle.look(yield* sessions, yield* MonotonicClock.nowMillis)
     if (ended.length > 0) yield* coordinator.expireSessions(ended)
   })
   // Refused for now, or a record that is damaged: whoever uses that session is told.
