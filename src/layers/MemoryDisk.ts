@@ -13,7 +13,7 @@
  */
 import type { StateGeneration } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
-import { type Changes, keyText } from "../domain/state/Changes.ts"
+import { type Changes, keyText, positionIn } from "../domain/state/Changes.ts"
 import {
   isEmptyRange,
   type KeyRange,
@@ -45,7 +45,7 @@ export class SortedTable {
   }
 
   set(key: string, value: Buffer | undefined): void {
-    const at = this.position(key)
+    const at = positionIn(this.keys, key)
     if (value === undefined) {
       if (this.values.delete(key)) this.keys.splice(at, 1)
       return
@@ -60,8 +60,8 @@ export class SortedTable {
   }
 
   private *rows({ from, until }: KeyRange): Generator<Row> {
-    const end = until === undefined ? this.keys.length : this.position(keyText(until))
-    for (let at = from === undefined ? 0 : this.position(keyText(from)); at < end; at++) {
+    const end = until === undefined ? this.keys.length : positionIn(this.keys, keyText(until))
+    for (let at = from === undefined ? 0 : positionIn(this.keys, keyText(from)); at < end; at++) {
       const key = this.keys[at]!
       yield { key: Buffer.from(key, "latin1"), value: Buffer.from(this.values.get(key)!) }
     }
@@ -72,18 +72,6 @@ export class SortedTable {
     copy.keys = [...this.keys]
     for (const [key, value] of this.values) copy.values.set(key, value)
     return copy
-  }
-
-  /** The position of the key, or where it would stand. */
-  private position(key: string): number {
-    let low = 0
-    let high = this.keys.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.keys[middle]! < key) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 }
 

@@ -194,6 +194,26 @@ describe("Changes", () => {
       expect(read.bytes).toBeLessThanOrEqual(1001 * (8 * kibibyte + 2) + 257 * kibibyte)
     })
 
+    it("a page begins at the very next key behind the one before", () => {
+      const disk = new SortedTable()
+      const changes = new Changes()
+      for (let length = 1; length <= 20; length++) {
+        const key = Buffer.alloc(length)
+        disk.set(keyText(key), Buffer.of(length))
+        if (length <= 10) changes.set("kv", keyText(key), { key, value: undefined })
+      }
+      const base: StateReader = {
+        get: (_table, key) => disk.get(keyText(key)),
+        range: (_table, range) => disk.range(range)
+      }
+      for (const range of [{ limit: 10 }, { bytesMax: 1000 }]) {
+        const lengths = readerOver(base, () => [changes])
+          .range("kv", range)
+          .map(({ key }) => key.length)
+        expect(lengths).toEqual([11, 12, 13, 14, 15, 16, 17, 18, 19, 20])
+      }
+    })
+
     it("all of a base of many pages is found, and none twice", () => {
       const { base } = countingBase(1 * kibibyte)
       const over = readerOver(base, () => [removals(700, 900), removals(1999, 2000)])
