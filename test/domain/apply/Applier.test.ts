@@ -8,6 +8,7 @@ import * as RaftEnvelope from "../../../src/domain/encryption/RaftEnvelope.ts"
 import type { KeyId, LocalEpoch, LogIndex, Term, WriterId } from "../../../src/domain/Ids.ts"
 import * as KvCommand from "../../../src/domain/kv/Command.ts"
 import * as KvMachine from "../../../src/domain/kv/KvMachine.ts"
+import * as Limits from "../../../src/domain/Limits.ts"
 import * as Payload from "../../../src/domain/log/Payload.ts"
 import * as ProposalEnvelope from "../../../src/domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../../../src/domain/raft/Entry.ts"
@@ -123,6 +124,31 @@ describe("the applier (SPEC §11)", () => {
       }
       expect(split.contents()).toEqual(whole.contents())
     }
+  })
+
+  it("ends a run where its answers have grown large, and goes on from there", () => {
+    const { applier } = replica()
+    const value = "v".repeat(Limits.valueBytesMax)
+    const request = (command: KvCommand.Command) => ({
+      session: undefined,
+      content: KvCommand.encode(command)
+    })
+    const reads = Payload.encodeRequests(
+      Array.from({ length: 5 }, () => request({ _tag: "Get", key: text("a") }))
+    )
+    const entries = [1, 2, 3, 4, 5].map((index) =>
+      entry(index, index === 1 ? put("a", value) : reads)
+    )
+    const most = Limits.runAnswerBytesMax / Limits.valueBytesMax
+    for (let from = 0; from < entries.length; ) {
+      const { failure, missingKeys, outcomes } = applier.apply(entries.slice(from))
+      expect([failure, missingKeys]).toEqual([undefined, []])
+      const answers = outcomes.flatMap((each) => (each._tag === "Results" ? each.results : []))
+      expect(answers.length).toBeLessThan(most + 5)
+      expect(outcomes.length).toBeGreaterThan(0)
+      from += outcomes.length
+    }
+    expect(applier.position.index).toBe(5)
   })
 
   it("sets the wrap flag before the applied index of the marker can be seen", () => {

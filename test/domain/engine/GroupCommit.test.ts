@@ -3,9 +3,16 @@ import { GroupCommit, type Waiting } from "../../../src/domain/engine/GroupCommi
 import type { Term } from "../../../src/domain/Ids.ts"
 import { seededNumbers } from "../../support/SeededNumbers.ts"
 
-const limits = { pendingCountMax: 8, pendingBytesMax: 100, batchCountMax: 3, batchBytesMax: 20 }
+const limits = {
+  pendingCountMax: 8,
+  pendingBytesMax: 100,
+  batchCountMax: 3,
+  batchBytesMax: 20,
+  batchAnswerBytesMax: 10
+}
 const request = (bytes: number, term = 1): Waiting => ({
   request: Buffer.alloc(bytes),
+  answerBytesMax: 0,
   isAlone: false,
   term: term as Term
 })
@@ -23,6 +30,16 @@ describe("group commit (SPEC §9)", () => {
     expect(group.takeBatch()).toEqual([other])
     expect(group.takeBatch()).toEqual([])
     expect([group.count, group.pendingBytes]).toEqual([0, 0])
+  })
+
+  it("cuts a batch at what it may answer; a request that may answer more is alone", () => {
+    const group = new GroupCommit<Waiting>(limits)
+    const all = [6, 4, 1, 11, 0].map((answerBytesMax) => ({ ...request(1), answerBytesMax }))
+    for (const waiting of all) group.add(waiting)
+    expect(group.takeBatch()).toEqual(all.slice(0, 2))
+    expect(group.takeBatch()).toEqual(all.slice(2, 3))
+    expect(group.takeBatch()).toEqual(all.slice(3, 4))
+    expect(group.takeBatch()).toEqual(all.slice(4))
   })
 
   it("takes a request larger than a batch, alone", () => {

@@ -3,7 +3,7 @@ import { costBytes, SpaceBudget, type SpaceMarks } from "../../../src/domain/eng
 import * as Limits from "../../../src/domain/Limits.ts"
 
 const marks: SpaceMarks = {
-  freeBytesMin: 128 * Limits.mebibyte,
+  freeBytesMin: 160 * Limits.mebibyte,
   freeBytesHalt: 16 * Limits.mebibyte
 }
 
@@ -36,6 +36,14 @@ describe("users' requests (SPEC §8)", () => {
     budget.release(100)
     expect(budget.reserve(100)).toBeUndefined()
     expect(budget.reserve(100)?._tag).toBe("SpaceLow")
+  })
+
+  it("count what a session will record of their answers", () => {
+    const { budget } = budgetOn(marks.freeBytesMin + costBytes(10, 1000))
+    expect(budget.reserve(10, 1001)?._tag).toBe("SpaceLow")
+    expect(budget.reserve(10, 1000)).toBeUndefined()
+    budget.release(10, 1000)
+    expect(budget.reserve(10, 1000)).toBeUndefined()
   })
 
   it("are admitted again once there is room", () => {
@@ -96,7 +104,9 @@ describe("the marks (SPEC §8)", () => {
     const tight = {
       ...marks,
       freeBytesMin:
-        marks.freeBytesHalt + 4 * Limits.stateWaitingBytesMax + costBytes(Limits.entryDataBytesMax)
+        marks.freeBytesHalt +
+        2 * (Limits.stateWaitingBytesMax + Limits.stateRunBytesMax) +
+        costBytes(Limits.entryDataBytesMax)
     }
     const make = (wrong: Partial<SpaceMarks>) => () =>
       new SpaceBudget({ ...tight, ...wrong }, () => 0)
