@@ -72,6 +72,11 @@ export const proposalOverheadBytes = 9 + 34
  */
 export const entryDataBytesMax = 8 * mebibyte
 
+/** Bytes that the answers to one batch may have. */
+export const batchAnswerBytesMax = 16 * mebibyte
+/** Bytes of answers that end a run of applied entries: the next entry is of the next run. */
+export const runAnswerBytesMax = 8 * mebibyte
+
 // ── The disk (SPEC §8) ───────────────────────────────────────────────────────────────────────────
 
 /** Of both environments. */
@@ -81,6 +86,11 @@ export const lmdbPageBytes = 8 * kibibyte
  * in that one, and each run adds to it before it is seen to be too much.
  */
 export const stateWaitingBytesMax = 16 * mebibyte
+/**
+ * What one run may add to that: the values of its entries, of which one alone may be the largest, and
+ * where sessions record them the answers, which end the run behind the entry that passes their bound.
+ */
+export const stateRunBytesMax = entryDataBytesMax + runAnswerBytesMax + batchAnswerBytesMax
 /** Rows of a snapshot written in one commit; as much may be collected meanwhile. */
 export const stagedBatchBytes = 4 * mebibyte
 /** Free space below which no commit may be allowed to begin: 1,000 pages that it only copies. */
@@ -113,6 +123,7 @@ invariant(
   requestBytesMax + proposalOverheadBytes + kibibyte <= entryDataBytesMax,
   "the largest request, sealed, fits in an entry"
 )
+invariant(answerBytesMax <= batchAnswerBytesMax, "a batch has room for the largest answer")
 invariant(transactionOperationsMax <= 0xff, "the counts of a transaction fit in 1 byte")
 invariant(2 * transactionOperationsMax <= operationMax, "every operation has a nonce of its own")
 invariant(epochRotationMark < localEpochMax, "a rotation begins before the epochs are exhausted")

@@ -24,6 +24,7 @@ import { GroupCommit, type Waiting } from "../domain/engine/GroupCommit.ts"
 import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
 import type { Term } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
+import * as Limits from "../domain/Limits.ts"
 import * as Payload from "../domain/log/Payload.ts"
 import { isSequence, type SessionSequence } from "../domain/log/Request.ts"
 import { SequenceForgotten, SequenceOutOfRange, SessionUnknown } from "../domain/session/Errors.ts"
@@ -37,12 +38,17 @@ import { Telemetry } from "../services/Telemetry.ts"
 import { WrapFlag } from "../services/WrapFlag.ts"
 import { SpaceReport } from "./SpaceReport.ts"
 
+const { batchAnswerBytesMax } = Limits
+
 /** What applying it did, for one caller. */
 type Answer =
   | RequestOutcome
   | Extract<AppliedOutcome, { readonly _tag: "SessionOpened" | "SessionsExpired" }>
 
-/** A user request that was admitted, with its caller. One that is alone is a payload already. */
+/** A user request. One that is alone is a payload already. */
+type Asked = Omit<Admitted, "term" | "resume">
+
+/** One that was admitted, with its caller. */
 interface Admitted extends Waiting {
   readonly session: SessionSequence | undefined
   readonly resume: (answer: Effect.Effect<Answer, ProposeFailure>) => void
@@ -62,15 +68,20 @@ const make = Effect.gen(function* () {
         return Effect.fail(new ProposalTimedOut({ timeoutMillis }))
       }
     })
-  const ofRequest = (request: Uint8Array, session: SessionSequence | undefined) =>
-    within(propose({ request, session, isAlone: false }))
+  const ofRequest = (
+    request: Uint8Array,
+    session: SessionSequence | undefined,
+    answerBytesMax = 0
+  ) => within(propose({ request, session, answerBytesMax, isAlone: false }))
+  const alone = { session: undefined, answerBytesMax: 0, isAlone: true } as const
   const ofPayload = (payload: Payload.OpenSession | Payload.ExpireSessions) =>
-    within(propose({ request: Payload.encode(payload), session: undefined, isAlone: true }))
+    within(propose({ request: Payload.encode(payload), ...alone }))
   return Coordinator.of({
-    propose: (request) => Effect.map(ofRequest(request, undefined), resultOf),
-    proposeOnce: (request, write) =>
+    propose: (request, answerBytesMax) =>
+      Effect.map(ofRequest(request, undefined, answerBytesMax), resultOf),
+    proposeOnce: (request, write, answerBytesMax) =>
       isSequence(write.sequence)
-        ? Effect.flatMap(ofRequest(request, write), (answer) =>
+        ? Effect.flatMap(ofRequest(request, write, answerBytesMax), (answer) =>
             isRefusal(answer) ? Effect.fail(answer) : Effect.succeed(resultOf(answer))
           )
         : Effect.fail(new SequenceOutOfRange({ sequence: write.sequence })),
@@ -110,7 +121,7 @@ const makePropose = Effect.gen(function* () {
   const wrapFlag = yield* WrapFlag
   const { counters, depths } = yield* Telemetry
   const config = yield* NodeConfig
-  const group = new GroupCommit<Admitted>(config)
+  const group = new GroupCommit<Admitted>({ ...config, batchAnswerBytesMax })
   const { admit, leave, shut } = yield* makeAdmission(group)
   depths.pendingCount = () => group.count
   depths.pendingBytes = () => group.pendingBytes
@@ -171,9 +182,9 @@ const makePropose = Effect.gen(function* () {
   const loop = Effect.forever(Effect.andThen(isWaiting.await, appended))
   yield* Effect.forkScoped(Effect.onError(loop, () => close))
 
-  return (asked: Pick<Admitted, "request" | "session" | "isAlone">) =>
+  return (asked: Asked) =>
     Effect.callback<Answer, ProposeFailure>((resume) => {
-      const term = admit(asked.request)
+      const term = admit(asked)
       if (typeof term !== "number") {
         counters.refused(term._tag)
         return resume(Effect.fail(term))
@@ -202,6 +213,10 @@ function answersOf(outcome: AppliedOutcome): ReadonlyArray<Answer> {
   return outcome.results
 }
 
+/** A write of a session leaves its answer in the state. */
+const recordedBytesOf = ({ answerBytesMax, session }: Asked): number =>
+  session === undefined ? 0 : answerBytesMax
+
 /** Who comes in, and what becomes free when they leave. */
 const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>) {
   const barrier = yield* QuiescenceBarrier
@@ -214,14 +229,16 @@ const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>)
       isShut = true
     },
     /** The term the request is counted in, or why it is not admitted. */
-    admit: (request: Uint8Array): Term | ProposeRejection | SpaceLow => {
+    admit: (asked: Asked): Term | ProposeRejection | SpaceLow => {
+      const { request } = asked
+      const recordedBytes = recordedBytesOf(asked)
       if (isShut) return new NodeStopped({ reason: shuttingDown })
       const intake = engine.intake()
       if (intake._tag === "Shut") return intake.reason
       if (!group.hasRoomFor(request.length)) {
         return new TooManyProposals({ pendingCount: group.count, pendingBytes: group.pendingBytes })
       }
-      const low = space.reserve(request.length)
+      const low = space.reserve(request.length, recordedBytes)
       if (low !== undefined) {
         report.refused(low)
         return low
@@ -229,13 +246,13 @@ const makeAdmission = Effect.fnUntraced(function* (group: GroupCommit<Admitted>)
       report.admitted()
       const { term } = intake
       if (barrier.admit({ source: "user", term })) return term
-      space.release(request.length)
+      space.release(request.length, recordedBytes)
       return new CutoverInFlight({})
     },
     /** Of one term: applied, failed for certain, or withdrawn. */
-    leave: (requests: ReadonlyArray<Waiting>): void => {
+    leave: (requests: ReadonlyArray<Admitted>): void => {
       barrier.settle({ count: requests.length, term: requests[0]!.term })
-      for (const { request } of requests) space.release(request.length)
+      for (const each of requests) space.release(each.request.length, recordedBytesOf(each))
     }
   }
 })

@@ -62,8 +62,9 @@ export const make = Effect.fnUntraced(function* ({ forget, freeBytes }: Reading)
   if (tooFull !== undefined) return yield* tooFull
   return FreeSpace.of({
     freeBytes: () => anew(freeBytes),
-    reserve: (requestBytes) => budget.reserve(requestBytes),
-    release: (requestBytes) => anew(() => budget.release(requestBytes)),
+    reserve: (requestBytes, recordedBytes) => budget.reserve(requestBytes, recordedBytes),
+    release: (requestBytes, recordedBytes) =>
+      anew(() => budget.release(requestBytes, recordedBytes)),
     refusal: () => anew(() => budget.refusal()),
     shortage: (commitBytes) => anew(() => budget.shortage(commitBytes))
   })

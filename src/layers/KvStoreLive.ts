@@ -29,8 +29,11 @@ const make = Effect.gen(function* () {
 
   const request = (command: Command.Command, session: SessionSequence | undefined) => {
     const bytes = Command.encode(command)
+    const answerBytesMax = command._tag === "Txn" ? Txn.answerBytesMax(command) : 0
     const result: Effect.Effect<Uint8Array, KvWriteFailure> =
-      session === undefined ? coordinator.propose(bytes) : coordinator.proposeOnce(bytes, session)
+      session === undefined
+        ? coordinator.propose(bytes, answerBytesMax)
+        : coordinator.proposeOnce(bytes, session, answerBytesMax)
     return Effect.map(result, decoded)
   }
   const read = (query: Command.Command, options?: { readonly stale?: boolean | undefined }) =>

@@ -34,16 +34,22 @@ export class Coordinator extends Context.Service<
   {
     /**
      * Proposes one state-machine request of a user; returns its result once it is applied. Requests
-     * that arrive while a batch is being appended form the next batch.
+     * that arrive while a batch is being appended form the next batch. `answerBytesMax`: what the
+     * answer may have, if that is more than a few bytes; a batch is closed before it passes
+     * `Limits.batchAnswerBytesMax`.
      */
-    readonly propose: (request: Uint8Array) => Effect.Effect<Uint8Array, ProposeFailure>
+    readonly propose: (
+      request: Uint8Array,
+      answerBytesMax?: number
+    ) => Effect.Effect<Uint8Array, ProposeFailure>
     /**
      * Like `propose`, as a write of a session: proposed again under the same sequence, whatever
      * became of it before, it is applied once and its first result is returned.
      */
     readonly proposeOnce: (
       request: Uint8Array,
-      write: SessionSequence
+      write: SessionSequence,
+      answerBytesMax?: number
     ) => Effect.Effect<Uint8Array, ProposeFailure | SessionRefusal | SequenceOutOfRange>
     /** Opens a session under an id the client has drawn; repeating it does no harm. */
     readonly openSession: (

@@ -16,11 +16,12 @@ export class FreeSpace extends Context.Service<
     /** Bytes this process may still write; 0 if the file system does not say. */
     readonly freeBytes: () => number
     /**
-     * Promises room to a user's request until `release`, which must follow exactly once with the same
-     * size; or says why it is refused, and then nothing is promised.
+     * Promises room to a user's request, and to what a session records of its answer, until `release`,
+     * which must follow exactly once with the same sizes; or says why it is refused, and then nothing
+     * is promised.
      */
-    readonly reserve: (requestBytes: number) => SpaceLow | undefined
-    readonly release: (requestBytes: number) => void
+    readonly reserve: (requestBytes: number, recordedBytes?: number) => SpaceLow | undefined
+    readonly release: (requestBytes: number, recordedBytes?: number) => void
     /** Why a command of the encryption administration is refused; it may use what users may not. */
     readonly refusal: () => SpaceLow | undefined
     /** Asked before every commit: why one of this size must not begin. */

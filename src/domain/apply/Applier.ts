@@ -15,6 +15,7 @@ import * as Sidecar from "../encryption/SidecarState.ts"
 import * as WriterRegistry from "../encryption/WriterRegistry.ts"
 import type { GroupId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
+import * as Limits from "../Limits.ts"
 import * as Payload from "../log/Payload.ts"
 import * as ProposalEnvelope from "../log/ProposalEnvelope.ts"
 import type { SessionSequence } from "../log/Request.ts"
@@ -121,28 +122,40 @@ export class Applier {
   }
 
   /**
-   * Applies as many of these entries as can be applied now, in one commit. Throws
-   * `StateWriteFailure` if the commit fails.
+   * Applies as many of these entries as can be applied now, in one commit, or as are answered with no
+   * more than `Limits.runAnswerBytesMax`. Throws `StateWriteFailure` if the commit fails.
    */
   apply(entries: ReadonlyArray<Entry>): Run {
     let until = entries.length
     let stoppedBy: Pick<Run, "missingKeys" | "failure"> = { missingKeys: [], failure: undefined }
     while (until > 0) {
       const attempted = this.commit(entries.slice(0, until))
-      if (attempted._tag === "Committed") return { outcomes: attempted.outcomes, ...stoppedBy }
+      if (attempted._tag === "Committed") {
+        const { outcomes } = attempted
+        // What stopped the attempt before stands behind those that this one has not come to.
+        return outcomes.length < until
+          ? { outcomes, missingKeys: [], failure: undefined }
+          : { outcomes, ...stoppedBy }
+      }
       until = attempted.offset
       stoppedBy = attempted
     }
     return { outcomes: [], ...stoppedBy }
   }
 
-  /** All of these entries in one commit, or none and the offset of the one that ended it. */
+  /** The first of these entries in one commit, or none and the offset of the one that ended it. */
   private commit(entries: ReadonlyArray<Entry>): Committed | Stopped {
     const next = this.state.copy()
     const outcomes: Array<AppliedOutcome> = []
     try {
       this.parts.store.transact((transaction) => {
-        for (const entry of entries) outcomes.push(this.applyEntry(entry, next, transaction))
+        let answerBytes = 0
+        for (const entry of entries) {
+          const outcome = this.applyEntry(entry, next, transaction)
+          outcomes.push(outcome)
+          answerBytes += answerBytesOf(outcome)
+          if (answerBytes >= Limits.runAnswerBytesMax) break
+        }
         next.save(transaction, this.state)
       })
     } catch (error) {
@@ -307,6 +320,13 @@ interface Committed {
 interface Stopped extends Pick<Run, "missingKeys" | "failure"> {
   readonly _tag: "Stopped"
   readonly offset: number
+}
+
+function answerBytesOf(outcome: AppliedOutcome): number {
+  if (outcome._tag !== "Results") return 0
+  let bytes = 0
+  for (const result of outcome.results) if (result instanceof Uint8Array) bytes += result.length
+  return bytes
 }
 
 function register(entry: Entry, state: ReplicatedState, groupId: GroupId): AppliedOutcome {

@@ -1,15 +1,17 @@
 /**
  * The user requests that wait to become one entry (SPEC §9): a bounded queue cut into batches.
  *
- * In order of arrival, one term per batch, within a count and a size; a request larger than a batch,
- * and one that is an entry of its own, is a batch of its own. Pure bookkeeping: who is woken and
- * answered is the coordinator's business.
+ * In order of arrival, one term per batch, within a count, a size and what may be answered; a request
+ * larger than a batch, and one that is an entry of its own, is a batch of its own. Pure bookkeeping:
+ * who is woken and answered is the coordinator's business.
  * Proof: `test/domain/engine/GroupCommit.test.ts`.
  */
 import type { Term } from "../Ids.ts"
 
 export interface Waiting {
   readonly request: Uint8Array
+  /** What it may answer beside a few bytes for each operation. */
+  readonly answerBytesMax: number
   readonly term: Term
   /** Is it an entry of its own? */
   readonly isAlone: boolean
@@ -20,6 +22,8 @@ export interface GroupCommitLimits {
   readonly pendingBytesMax: number
   readonly batchCountMax: number
   readonly batchBytesMax: number
+  /** A batch is answered as a whole: its answers are held at a time, on every replica. */
+  readonly batchAnswerBytesMax: number
 }
 
 /** Mutable: one per coordinator. */
@@ -63,15 +67,20 @@ export class GroupCommit<W extends Waiting> {
 
   /** The next batch; empty if nothing waits. */
   takeBatch(): ReadonlyArray<W> {
-    const { batchBytesMax, batchCountMax } = this.limits
+    const { batchAnswerBytesMax, batchBytesMax, batchCountMax } = this.limits
     const first = this.waiting[0]
     let bytes = 0
+    let answerBytes = 0
     let count = 0
-    for (const { isAlone, request, term } of this.waiting) {
-      const isApart = count > 0 && (isAlone || first?.isAlone || term !== first?.term)
-      const fits = count === 0 || bytes + request.length <= batchBytesMax
-      if (isApart || count === batchCountMax || !fits) break
+    for (const { answerBytesMax, isAlone, request, term } of this.waiting) {
       bytes += request.length
+      answerBytes += answerBytesMax
+      const isApart = isAlone || first?.isAlone || term !== first?.term
+      const isFull = bytes > batchBytesMax || answerBytes > batchAnswerBytesMax
+      if (count > 0 && (isApart || isFull || count === batchCountMax)) {
+        bytes -= request.length
+        break
+      }
       count += 1
     }
     this.bytes -= bytes

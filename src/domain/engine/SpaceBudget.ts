@@ -22,16 +22,17 @@ export interface SpaceMarks {
 }
 
 /**
- * What one user request may take on disk: its bytes in the log and in the state, each rounded up to a
- * page, and a leaf of the state that is copied and split for it. Pages that a commit only copies come
- * back with the next ones; for those of a commit that touches far more leaves than that, and for the
- * entries nobody reserves for, there is what lies between the two marks.
+ * What one user request may take on disk: its bytes in the log and in the state, and of its answer
+ * what a session records, each rounded up to a page, and a leaf of the state that is copied and split
+ * for it. Pages that a commit only copies come back with the next ones; for those of a commit that
+ * touches far more leaves than that, and for the entries nobody reserves for, there is what lies
+ * between the two marks.
  */
-export const costBytes = (requestBytes: number): number =>
-  2 * requestBytes + 4 * Limits.lmdbPageBytes
+export const costBytes = (requestBytes: number, recordedBytes = 0): number =>
+  2 * requestBytes + recordedBytes + 4 * Limits.lmdbPageBytes
 
 /** What is applied and not in the state's file yet; its promises are released already. */
-const behindBytes = 4 * Limits.stateWaitingBytesMax
+const behindBytes = 2 * (Limits.stateWaitingBytesMax + Limits.stateRunBytesMax)
 
 /** Mutable: one per opening of a data directory. */
 export class SpaceBudget {
@@ -47,16 +48,16 @@ export class SpaceBudget {
   }
 
   /** Promises room to a user's request, until {@link release}; or says why not, changing nothing. */
-  reserve(requestBytes: number): SpaceLow | undefined {
-    const cost = costBytes(requestBytes)
+  reserve(requestBytes: number, recordedBytes = 0): SpaceLow | undefined {
+    const cost = costBytes(requestBytes, recordedBytes)
     const low = this.refusalOf(this.reservedBytes + cost, this.marks.freeBytesMin)
     if (low === undefined) this.reservedBytes += cost
     return low
   }
 
   /** That request is written, or never will be. */
-  release(requestBytes: number): void {
-    this.reservedBytes -= costBytes(requestBytes)
+  release(requestBytes: number, recordedBytes = 0): void {
+    this.reservedBytes -= costBytes(requestBytes, recordedBytes)
     invariant(this.reservedBytes >= 0, "what is released was reserved")
   }
 

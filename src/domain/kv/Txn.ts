@@ -68,6 +68,14 @@ const operationBytesMin = 4
 export const isReadOnly = ({ onFailure, onSuccess }: Txn): boolean =>
   [...onSuccess, ...onFailure].every(({ _tag }) => _tag === "Get")
 
+/** Bytes of the values that it may answer. */
+export const answerBytesMax = ({ onFailure, onSuccess }: Txn): number => {
+  const gets = (branch: ReadonlyArray<Operation>) =>
+    branch.filter(({ _tag }) => _tag === "Get").length
+  const values = Math.max(gets(onSuccess), gets(onFailure))
+  return Math.min(values * Limits.valueBytesMax, Limits.answerBytesMax)
+}
+
 /** Bytes that {@link write} writes. */
 export function bytesOf({ compares, onFailure, onSuccess }: Txn): number {
   let bytes = 3
