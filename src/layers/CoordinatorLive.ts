@@ -165,7 +165,7 @@ const makePropose = Effect.gen(function* () {
       }
     })
   })
-  /** What is in no batch when the loop has ended, also by a bug, never will be. */
+  /** What is in no batch when the loop has ended never will be. */
   const close = Effect.sync(() => {
     shut()
     for (let batch = group.takeBatch(); batch.length > 0; batch = group.takeBatch()) {
@@ -179,8 +179,7 @@ const makePropose = Effect.gen(function* () {
     Effect.forkDetach(appendBatch, { startImmediately: true }),
     Fiber.join
   )
-  const loop = Effect.forever(Effect.andThen(isWaiting.await, appended))
-  yield* Effect.forkScoped(Effect.onError(loop, () => close))
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(isWaiting.await, appended)))
 
   return (asked: Asked) =>
     Effect.callback<Answer, ProposeFailure>((resume) => {

@@ -33,17 +33,4 @@ describe("a coordinator", () => {
       }).pipe(Effect.provide(coordinatorOver(engine)))
     }
   )
-
-  it.effect("refuses what comes after a bug has ended it", () => {
-    const engine = new HeldEngine()
-    return Effect.gen(function* () {
-      const { proposeOnce } = yield* Coordinator
-      // No type allows it: the batch it is in cannot be encoded.
-      const sessionId = "no session" as SessionId
-      yield* start(proposeOnce(Buffer.from("a"), { sessionId, sequence: 1 }))
-      yield* settled
-      expect(yield* Effect.flip(propose("b"))).toMatchObject({ _tag: "NodeStopped" })
-      expect(engine.held).toEqual([])
-    }).pipe(Effect.provide(coordinatorOver(engine)))
-  })
 })
