@@ -6,6 +6,7 @@ import { CapabilityGate } from "../../src/services/CapabilityGate.ts"
 import { Keystore } from "../../src/services/Keystore.ts"
 import { seen, swap } from "../support/SwappedLayers.ts"
 import type * as Planted from "./Planted.ts"
+import * as PlantedPrograms from "./PlantedPrograms.ts"
 import { swapped } from "./PlantedServices.ts"
 
 /** Who votes is asked, and nobody else counts. */
@@ -29,7 +30,7 @@ const learnersLeftOut = swapped(() => {
 })
 
 export const all: Readonly<Record<string, Planted.Planted>> = {
-  gateLeavesLearnersOut: learnersLeftOut,
+  gateLeavesLearnersOut: { ...learnersLeftOut, program: PlantedPrograms.learnerHasWrongKek },
   /** A node that does not have a key makes its proof up, and is believed. */
   gateTakesAnyProof: swapped(() => [
     swap(Keystore, (keystore) => ({

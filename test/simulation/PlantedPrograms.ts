@@ -181,6 +181,20 @@ const replacedUnheard = narrowed({
 export const votersAreReplacedUnheard = (drawn: Program): Program =>
   replacedUnheard({ ...drawn, spares: 2, mode: "safety" })
 
+/** One that joins has the wrong KEK for as long as it learns. */
+const learning = narrowed({
+  keeps: ["slowDisk", "delay"],
+  pace: () => ({ horizonMillis: 1_500 }),
+  adds: (numbers) => [
+    {
+      atMillis: numbers.below(500),
+      fault: { kind: "memberJoins", wrongKekMillis: 500 + numbers.below(1_000) }
+    }
+  ]
+})
+
+export const learnerHasWrongKek = (drawn: Program): Program => learning({ ...drawn, spares: 1 })
+
 /** Proposals wait for the disk while the barrier is closed behind them. */
 export const slowDisks = narrowed({
   keeps: [],
