@@ -39,7 +39,7 @@ export const seeds: Readonly<Record<string, Caught>> = {
   snapshotWithoutCutover: { seed: 6, nodes: 3, invariant: "I6" },
   sealsBeforeCommitted: { seed: 2, nodes: 3, invariant: "I9" },
   nonceCounterStuck: { seed: 4, nodes: 3, invariant: "I9" },
-  nonceCounterReset: { seed: 64, nodes: 3, invariant: "I9" },
+  nonceCounterReset: { seed: 107, nodes: 3, invariant: "I9" },
   epochNotDurable: { seed: 17, nodes: 3, invariant: "I9" },
   equalEpochAccepted: { seed: 17, nodes: 3, invariant: "I9" },
   reusedProposalId: { seed: 1, nodes: 3, invariant: "linearizable" },
