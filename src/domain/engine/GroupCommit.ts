@@ -73,14 +73,14 @@ export class GroupCommit<W extends Waiting> {
     let answerBytes = 0
     let count = 0
     for (const { answerBytesMax, isAlone, request, term } of this.waiting) {
+      const isApart = isAlone || first?.isAlone || term !== first?.term
+      const isFull =
+        count === batchCountMax ||
+        bytes + request.length > batchBytesMax ||
+        answerBytes + answerBytesMax > batchAnswerBytesMax
+      if (count > 0 && (isApart || isFull)) break
       bytes += request.length
       answerBytes += answerBytesMax
-      const isApart = isAlone || first?.isAlone || term !== first?.term
-      const isFull = bytes > batchBytesMax || answerBytes > batchAnswerBytesMax
-      if (count > 0 && (isApart || isFull || count === batchCountMax)) {
-        bytes -= request.length
-        break
-      }
       count += 1
     }
     this.bytes -= bytes
