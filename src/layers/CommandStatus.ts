@@ -6,6 +6,7 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { NodeStatus } from "../domain/api/AdminApi.ts"
+import type { RenouncedReason } from "../domain/engine/Candidacy.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
 import * as MemberSurvey from "./MemberSurvey.ts"
@@ -15,7 +16,13 @@ import * as RpcClientSocket from "./RpcClientSocket.ts"
 const candidacyOf = ({
   candidacyRenounced: reason
 }: NodeStatus): ReadonlyArray<readonly [string, string]> =>
-  reason === undefined ? [] : [["candidacy", `renounced (${reason}): this opening will not lead`]]
+  reason === undefined ? [] : [["candidacy", `renounced (${reason}): ${until[reason]}`]]
+
+const until: Record<RenouncedReason, string> = {
+  LocalEpochExhausted: "it does not lead until the raft key is rotated",
+  LocalEpochRollback: "it does not lead before it is started again",
+  WriterIdsExhausted: "it does not lead before it is started again"
+}
 
 export const command = Command.make(
   "status",

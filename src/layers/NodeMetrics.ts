@@ -114,7 +114,7 @@ const raft = Effect.gen(function* () {
     },
     {
       name: "sealog_candidacy_renounced",
-      help: "1 for the reason why this opening will not lead any more",
+      help: "1 for the reason why this node does not lead",
       type: "gauge",
       series: stateSet("reason", RenouncedReason.literals, () => engine.candidacyRenounced())
     },

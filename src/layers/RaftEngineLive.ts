@@ -97,6 +97,7 @@ const make = Effect.gen(function* () {
     )
   const snapshot = yield* Snapshots.makeReceive(driver, ask)
   transport.attach({ ...makeReceiver({ driver, inbox, counters }), snapshot })
+  driver.writer.judgeCandidacy()
   driver.members.begin()
   const sendSnapshot = yield* Snapshots.makeSend(offer)
   const round = yield* makeRound({ raft, driver, inbox, inHand, sendSnapshot })

@@ -80,6 +80,7 @@ export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
     yield* apply(rest)
     yield* attempt(() => {
       raft.advance(ready)
+      driver.writer.judgeCandidacy()
       driver.finished()
     })
     compaction.progressed()
@@ -87,13 +88,9 @@ export const makeRound = Effect.fnUntraced(function* (machinery: Machinery) {
     if (worn !== undefined) yield* rotate(worn)
     const keyId = driver.writer.keyToRegister()
     if (keyId === undefined) return
-    yield* Effect.matchEffect(opening.epochFor(keyId), {
-      onSuccess: (epoch) => attempt(() => driver.writer.register(keyId, epoch)),
-      onFailure: (error) =>
-        error._tag === "LocalEpochExhausted"
-          ? Effect.sync(() => driver.writer.cannotRegister(error._tag))
-          : Effect.fail(error)
-    })
+    // A node without an epoch left for it has stepped down before it came here.
+    const epoch = yield* Effect.catchTag(opening.epochFor(keyId), "LocalEpochExhausted", Effect.die)
+    yield* attempt(() => driver.writer.register(keyId, epoch))
   })
 })
 

@@ -18,6 +18,7 @@ import type { Leadership } from "../domain/engine/Leadership.ts"
 import type { ProposalEvent } from "../domain/engine/PendingProposals.ts"
 import type { KeyId, LocalEpoch, WriterId } from "../domain/Ids.ts"
 import { invariant } from "../domain/Invariant.ts"
+import * as Limits from "../domain/Limits.ts"
 import * as ProposalEnvelope from "../domain/log/ProposalEnvelope.ts"
 import type { Entry } from "../domain/raft/Entry.ts"
 import type * as Position from "../domain/raft/Position.ts"
@@ -41,7 +42,13 @@ export class RaftEngineWriter {
   private readonly parts: Parts
   /** Counts the seals of this opening, over all keys (SPEC §6). */
   private writeCount = 0
-  private renouncedReason: RenouncedReason | undefined = undefined
+  /** Refused in this opening, so for all of it. */
+  private refusedFor: RenouncedReason | undefined = undefined
+  /** The DEK that was looked at last, and whether this directory has no epoch left for it. */
+  private judged: { readonly keyId: KeyId | 0; readonly isExhausted: boolean } = {
+    keyId: 0,
+    isExhausted: false
+  }
   /** Of the registry and the DEK that were looked at last: it has many rows, and changes seldom. */
   private worn:
     | {
@@ -55,9 +62,9 @@ export class RaftEngineWriter {
     this.parts = parts
   }
 
-  /** Why this opening will not lead any more; `undefined` while it may. */
+  /** Why this node does not campaign; `undefined` if it may. */
   get renounced(): RenouncedReason | undefined {
-    return this.renouncedReason
+    return this.refusedFor ?? (this.judged.isExhausted ? "LocalEpochExhausted" : undefined)
   }
 
   /** May this opening seal under the active raft DEK? */
@@ -105,29 +112,46 @@ export class RaftEngineWriter {
     })
   }
 
-  /** This node can never seal in this opening, so it must not lead: it follows (SPEC §6). */
-  cannotRegister(reason: RenouncedReason): void {
-    this.parts.raft.renounceCandidacy()
-    if (this.renouncedReason === undefined) {
-      this.parts.telemetry.report({ _tag: "CandidacyRenounced", reason })
-    }
-    this.renouncedReason ??= reason
+  /**
+   * Without an epoch left for the active raft DEK this node must not lead; it may again under another
+   * one (SPEC §6). Asked at the start, and whenever entries were applied.
+   */
+  judgeCandidacy(): void {
+    const { applier, opening, raft, telemetry } = this.parts
+    const keyId = applier.sidecar.active.raft
+    if (keyId === this.judged.keyId) return
+    const { epoch } = opening.newestEpoch(keyId)
+    const isExhausted = epoch >= Limits.localEpochMax && opening.currentEpoch(keyId) === undefined
+    const { renounced: before } = this
+    this.judged = { keyId, isExhausted }
+    if (this.renounced === before) return
+    if (isExhausted) return this.renounce("LocalEpochExhausted")
+    raft.resumeCandidacy()
+    telemetry.report({ _tag: "CandidacyResumed", keyId })
   }
 
   /**
-   * A registration of this term that names an epoch is this leader's own; refused, its disk is an old or
-   * cloned one.
+   * The registration of this opening, in whatever term it was appended; refused, its disk is an old or
+   * cloned one, and it follows for as long as it is open.
    */
   registrationApplied({ data, term }: Entry, outcome: RegistrationOutcome): void {
-    const { isLeader, term: ownTerm } = this.parts.leadership
-    if (!isLeader || ownTerm !== term || Registration.isOnBehalf(data)) return
+    const { leadership, opening } = this.parts
+    if (!Registration.isOf(data, opening)) return
     if (outcome._tag === "LocalEpochRollback" || outcome._tag === "WriterIdsExhausted") {
-      return this.cannotRegister(outcome._tag)
+      if (this.refusedFor === undefined) this.renounce(outcome._tag)
+      this.refusedFor ??= outcome._tag
+      return
     }
+    if (!leadership.isLeader || leadership.term !== term) return
     const writer = this.identity()
     if (writer === undefined) return
     const keyId = this.parts.applier.sidecar.active.raft
     this.parts.telemetry.report({ _tag: "Registered", keyId, localEpoch: writer.localEpoch })
+  }
+
+  private renounce(reason: RenouncedReason): void {
+    this.parts.raft.renounceCandidacy()
+    this.parts.telemetry.report({ _tag: "CandidacyRenounced", reason })
   }
 
   /** The data of an entry: the body is sealed into the buffer of it. */

@@ -118,7 +118,7 @@ export class RaftEngine extends Context.Service<
     readonly status: () => Status
     /** Was this node a member of the cluster, and is none any more? */
     readonly isRemoved: () => boolean
-    /** Why this opening will not lead any more (SPEC §6); `undefined` while it may. */
+    /** Why this node does not campaign (SPEC §6); `undefined` if it may. */
     readonly candidacyRenounced: () => RenouncedReason | undefined
     /** Never succeeds; fails when the engine has stopped for good. */
     readonly stopped: Effect.Effect<never, EngineFailure>

@@ -28,10 +28,7 @@ const renouncedNode = Effect.gen(function* () {
   assert.strictEqual(rewritten, 1)
   const node = yield* serve(options)
   const client = yield* RpcClientSocket.connect(node.endpoint)
-  // It leads until its noop is applied and it has to register.
-  const renounced = yield* Effect.repeat(client.status, {
-    until: ({ candidacyRenounced }) => candidacyRenounced !== undefined
-  })
+  const renounced = yield* client.status
   return { node, client, renounced, metrics: JSON.parse(node.readyLine).metrics as string }
 })
 

@@ -25,7 +25,7 @@ export const NodeStatus = Schema.Struct({
   appliedIndex: Ids.LogIndex,
   revision: Ids.Revision,
   phase: Schema.Literals([0, 1, 2]),
-  /** Why this opening will not lead any more; absent while it may. */
+  /** Why this node does not campaign; absent if it may. */
   candidacyRenounced: Schema.optionalKey(RenouncedReason)
 })
 export type NodeStatus = typeof NodeStatus.Type

@@ -50,10 +50,15 @@ export function decode(data: Uint8Array): Decoded<Registration> {
   return reader.end({ keyId, nodeName, incarnation, epoch, openingId })
 }
 
-/** Of another node, and not of the opening that proposed it. */
-export const isOnBehalf = (data: Uint8Array): boolean => {
+/** Was it made by this opening, for itself? */
+export const isOf = (
+  data: Uint8Array,
+  { openingId }: { readonly openingId: OpeningId }
+): boolean => {
   const registration = decode(data)
-  return Result.isSuccess(registration) && registration.success.epoch === 0
+  if (Result.isFailure(registration)) return false
+  const { epoch, openingId: madeBy } = registration.success
+  return madeBy === openingId && epoch !== 0
 }
 
 /**

@@ -95,11 +95,16 @@ export class Raft {
     campaign(this.state, "timeout")
   }
 
-  /** Never campaigns again, and stops leading (SPEC §6). The member goes on voting and following. */
+  /** Stops leading and does not campaign (SPEC §6). The member goes on voting and following. */
   renounceCandidacy(): void {
     const { state } = this
     state.hasRenouncedCandidacy = true
     if (state.role._tag !== "Follower") becomeFollower(state, state.term, undefined)
+  }
+
+  /** What it had renounced for is over. */
+  resumeCandidacy(): void {
+    this.state.hasRenouncedCandidacy = false
   }
 
   /** Asks to hand the leadership over to a voter. It may come to nothing. */

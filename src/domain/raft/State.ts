@@ -26,7 +26,7 @@ export interface State {
   ticksSinceElection: number
   /** Drawn when first needed, and anew after each change of term or role. */
   electionTimeoutTicks: number | undefined
-  /** This node never campaigns again (SPEC §6). */
+  /** This node does not campaign (SPEC §6). */
   hasRenouncedCandidacy: boolean
   /** To be sent with the next Ready. */
   messages: Array<Message>

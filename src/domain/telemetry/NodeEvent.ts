@@ -38,6 +38,7 @@ export type NodeEvent =
   /** This opening may seal under that raft DEK. */
   | { readonly _tag: "Registered"; readonly keyId: KeyId; readonly localEpoch: LocalEpoch }
   | { readonly _tag: "CandidacyRenounced"; readonly reason: RenouncedReason }
+  | { readonly _tag: "CandidacyResumed"; readonly keyId: KeyId }
   | { readonly _tag: "PhaseEntered"; readonly phase: 1 | 2; readonly index: LogIndex }
   /** Another DEK is the active one of its purpose; applied here. */
   | {
@@ -139,8 +140,9 @@ const lines: Record<NodeEventTag, Line> = {
   Registered: { severity: "Info", message: "registered as a writer of the raft DEK" },
   CandidacyRenounced: {
     severity: "Error",
-    message: "this opening will not lead any more: it cannot register as a writer"
+    message: "this node does not lead: it cannot register as a writer"
   },
+  CandidacyResumed: { severity: "Info", message: "may lead again: another raft DEK is active" },
   PhaseEntered: { severity: "Info", message: "entered an encryption phase" },
   DekRotated: { severity: "Info", message: "another data key is the active one" },
   DekNotRotated: {

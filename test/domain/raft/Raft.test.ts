@@ -299,7 +299,7 @@ describe("two leaders in one term", () => {
 })
 
 describe("renounceCandidacy", () => {
-  it("stops leading, and never campaigns again, but votes and follows", () => {
+  it("stops leading, and does not campaign, but votes and follows", () => {
     const node = new Node({ checkQuorum: true }).lead()
     node.raft.renounceCandidacy()
     node.work()
@@ -315,6 +315,17 @@ describe("renounceCandidacy", () => {
     const [answer] = node.receive(append(2, 2, { previous: last, entries, commit: index(2) }))
     expect(answer).toMatchObject({ _tag: "AppendResponse", index: 2 })
     expect(node.applied.map(text)).toEqual(["", ""])
+  })
+
+  it("may be taken back: the next election time-out finds a candidate", () => {
+    const node = new Node({ checkQuorum: true }).lead()
+    node.raft.renounceCandidacy()
+    node.tick(40)
+    expect(node.status).toMatchObject({ role: "Follower", term: 1 })
+    node.raft.resumeCandidacy()
+    expect(node.status, "not at once").toMatchObject({ role: "Follower", term: 1 })
+    node.tick(40)
+    expect(node.status.role).not.toBe("Follower")
   })
 })
 

@@ -40,6 +40,7 @@ const samples: {
   LeadershipLost: { term, leader: 2 as MemberId },
   Registered: { keyId: 7 as KeyId, localEpoch: 1 as LocalEpoch },
   CandidacyRenounced: { reason: "LocalEpochRollback" },
+  CandidacyResumed: { keyId: 7 as KeyId },
   PhaseEntered: { phase: 1, index },
   DekRotated: { purpose: "raft", keyId: 7 as KeyId, index },
   DekNotRotated: { keyId: 7 as KeyId, reason: "in words" },
