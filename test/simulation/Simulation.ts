@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import { RaftLogStore } from "../../src/services/RaftLogStore.ts"
 import { Clients } from "./Clients.ts"
 import { type Step, steps } from "./CutoverSteps.ts"
+import { closedMillisMax } from "./invariants/BarrierOpens.ts"
 import { cellOf, Nemesis } from "./Nemesis.ts"
 import { Operators } from "./Operators.ts"
 import * as Planted from "./Planted.ts"
@@ -118,6 +119,7 @@ const run = (world: World, isStale: boolean): Effect.Effect<void> =>
     if (mode === "safety") yield* world.until(() => operators.cutoverIndex !== 0, "a cutover")
     world.isOver = true
     yield* Fiber.joinAll(fibres)
+    yield* barriersOpen(world, healed())
     yield* settle(world, { clients, operators, healed })
   })
 
@@ -154,6 +156,14 @@ const heal = (world: World, names: ReadonlyArray<string>): Effect.Effect<void> =
     }
     yield* world.until(() => names.every((name) => world.node(name).phase === "up"), "all are up")
   })
+
+/** I11 of whoever works, also of a node that does not lead: a run may end before any turn shows it. */
+function barriersOpen(world: World, names: ReadonlyArray<string>): Effect.Effect<void> {
+  const isOpen = (name: string) => world.node(name).watched?.barrier?.().isClosed === false
+  const what = "in the end, the barrier of every node is open"
+  const patience = { invariant: "I11", millisMax: closedMillisMax }
+  return world.until(() => names.every(isOpen), what, patience)
+}
 
 interface Settling {
   readonly clients: Clients

@@ -31,6 +31,12 @@ import { Watch } from "./Watch.ts"
 /** What somebody outside gets of a call. */
 export type Answer<A> = Exit.Exit<A, unknown> | "lost"
 
+/** How long is waited for something, and what is violated if it does not come. */
+interface Patience {
+  readonly invariant: string
+  readonly millisMax: number
+}
+
 export class World {
   readonly program: Program
   readonly sim: Sim
@@ -248,11 +254,15 @@ export class World {
   }
 
   /** Waits; a violation if it takes longer. */
-  until(holds: () => boolean, what: string, millisMax = 20_000): Effect.Effect<void> {
+  until(
+    holds: () => boolean,
+    what: string,
+    { invariant, millisMax }: Patience = { invariant: "liveness", millisMax: 20_000 }
+  ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       for (let millis = 0; !holds(); millis += 10) {
         if (millis > millisMax) {
-          this.findings.violated("liveness", `not within ${millisMax} ms: ${what}`)
+          this.findings.violated(invariant, `not within ${millisMax} ms: ${what}`)
           return yield* Effect.never
         }
         yield* Effect.sleep(10)

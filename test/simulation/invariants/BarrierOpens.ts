@@ -1,6 +1,7 @@
 /**
  * I11 of SPEC §19: a barrier that is closed has a run that will open it; and once the cluster can make
- * progress again, it is open again in bounded time. Looked at after each turn of each node.
+ * progress again, it is open again in bounded time. Looked at after each turn of each node, and in the
+ * end of each run by `Simulation.ts`.
  */
 import type { Findings } from "../Findings.ts"
 
