@@ -21,6 +21,7 @@ import { founded } from "./Founding.ts"
 import * as Healing from "./Healing.ts"
 import * as Link from "./Link.ts"
 import * as Load from "./Load.ts"
+import * as LogSides from "./LogSides.ts"
 import type { Nodes, Place } from "./Nodes.ts"
 import { type Operator, until } from "./Operator.ts"
 import * as PeerLinks from "./PeerLinks.ts"
@@ -69,7 +70,10 @@ const course = Effect.fnUntraced(function* (
   const failpoints = join(directory, "failpoints")
   yield* Failpoints.prepare(failpoints)
   const { nodeCount, seed } = plan
-  const { nodes, operator, places } = yield* founded({ directory, nodeCount, seed, failpoints })
+  // All but one keep their log, so that in the end the marker is still there.
+  const keepsLog = (nodeName: string) => nodeName !== `n${nodeCount}`
+  const founding = { directory, nodeCount, seed, failpoints, keepsLog }
+  const { nodes, operator, places } = yield* founded(founding)
   say("the cluster has a leader")
   const canaries = new Canaries(planted === "early-canary")
   const load = yield* Load.begin({
@@ -98,17 +102,29 @@ const course = Effect.fnUntraced(function* (
   yield* Healing.readAll(nodes, operator, recorder, [...keys, ...healed, keptKey])
   const { differing, lastRevision } = yield* Healing.replicas(nodes, operator)
   const views = yield* viewsOf(nodes, operator, planted)
+  const raftKeyId = yield* raftKeyOf(operator)
   const alone = nodes.endedByThemselves()
   const ends = yield* Effect.forEach(nodes.names(), nodes.stop, { concurrency: "unbounded" })
   const searches = yield* searched(canaries, places)
+  const marker = {
+    raftKeyId,
+    cutoverIndex: cut.cutoverIndex - (planted === "other-marker" ? 1 : 0)
+  }
+  const logs = yield* Effect.forEach(places, (place) => LogSides.read(place, marker))
   const errors = Findings.clientErrors(recorder.calls)
-  say(`${recorder.calls.length} calls, revision ${lastRevision}, ${errors.length} client errors`)
+  say(
+    `${recorder.calls.length} calls, revision ${lastRevision}, ${errors.length} client errors; ${JSON.stringify(Object.fromEntries(recorder.failures))}`
+  )
   const found = { cutoverIndex: cut.cutoverIndex, views, searches, ends }
   return {
     ...{ lastRevision, flowMillis: cut.flowMillis, isToBeKept: errors.length > 0 },
-    complaints: [...differing, ...alone, ...Findings.findings(found)],
+    complaints: [
+      ...[...differing, ...alone, ...Findings.findings(found)],
+      ...LogSides.findings(logs)
+    ],
     undecided: [
       ...Episode.tooFew(before),
+      ...LogSides.undecided(logs),
       ...(cut.flowMillis === undefined ? [`the step ${plan.step} was not reached`] : []),
       ...(after < operationsAfter ? [`only ${after} operations after the cutover`] : [])
     ]
@@ -203,6 +219,16 @@ const viewsOf = (nodes: Nodes, operator: Operator, planted: PlantedCutoverLie | 
       return view
     })
   )
+
+/** The key that entries above the marker are sealed under; it is not rotated. */
+const raftKeyOf = ({ way }: Operator) => {
+  const active = way
+    .call((to) => to.encryptionStatus)
+    .pipe(
+      Effect.map(({ keys }) => keys.find(({ isActive, purpose }) => isActive && purpose === "raft"))
+    )
+  return answered(Effect.map(active, (key) => key?.id)).pipe(Healing.within("no raft key"))
+}
 
 const searched = (canaries: Canaries, places: ReadonlyArray<Place>) =>
   Effect.promise(() => Promise.all(places.map((place) => canaries.search(place))))

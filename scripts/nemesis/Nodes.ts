@@ -40,6 +40,8 @@ export interface Options {
   readonly random: () => number
   /** Where failpoints are armed, if they may be. */
   readonly failpoints?: string | undefined
+  /** Whose log is compacted as in production, which no episode is long enough for; nobody's if left out. */
+  readonly keepsLog?: ((nodeName: string) => boolean) | undefined
 }
 
 type Running = NodeProcess.Running
@@ -59,7 +61,7 @@ const intoFile = ["sh", "-c", 'log="$1"; shift; exec "$@" 2>>"$log"', "sh"]
 export type Nodes = Effect.Success<ReturnType<typeof make>>
 
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const { directory, failpoints, kekFile, random } = options
+  const { directory, kekFile, random } = options
   const scope = yield* Effect.scope
   const links = new PeerLinks()
   const clientLinks = new ClientLinks()
@@ -79,7 +81,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       ...{ directory, nodeName, kekFile, flags: member.flags },
       listen: Endpoint.format(client)
     })
-    return NodeProcess.start(serveArguments, launchOf(member.place, failpoints)).pipe(
+    return NodeProcess.start(serveArguments, launchOf(member.place, options)).pipe(
       Scope.provide(scope),
       Effect.tap((process) =>
         Effect.sync(() => {
@@ -191,13 +193,13 @@ const placeOf = Effect.fnUntraced(function* (
 
 const launchOf = (
   { boundPort, log, nodeName, peer }: Place,
-  failpoints: string | undefined
+  { failpoints, keepsLog = () => false }: Options
 ): NodeProcess.Launch => ({
   wrapper: [...intoFile, log],
   environment: {
     NODE_OPTIONS: `--import ${preload}`,
     SEALOG_NEMESIS_LISTEN: `${peer.port}=${boundPort}`,
-    SEALOG_NEMESIS_COMPACTION: compaction,
+    ...(keepsLog(nodeName) ? {} : { SEALOG_NEMESIS_COMPACTION: compaction }),
     ...(failpoints === undefined
       ? {}
       : { [Failpoint.directoryVariable]: failpoints, [Failpoint.nameVariable]: nodeName })

@@ -10,8 +10,11 @@ import type { Asked } from "./Recorder.ts"
 export const lies = ["stale-read", "lost-write"] as const
 export type PlantedLie = (typeof lies)[number]
 
-/** What is to be sealed is written before it can be; one node says another cutover index. */
-export const cutoverLies = ["early-canary", "other-index"] as const
+/**
+ * What is to be sealed is written before it can be; one node says another cutover index; the logs are
+ * judged by a marker one entry too early.
+ */
+export const cutoverLies = ["early-canary", "other-index", "other-marker"] as const
 export type PlantedCutoverLie = (typeof cutoverLies)[number]
 
 export interface Lie {
