@@ -21,6 +21,7 @@ export const seeds: Readonly<Record<string, Caught>> = {
   staleMarkerSetsFlag: { seed: 1, nodes: 3, invariant: "I8" },
   secondMarkerAdmitted: { seed: 2, nodes: 3, invariant: "I7" },
   intakeBeforeNoop: { seed: 11, nodes: 3, invariant: "I12" },
+  proposalNotBoundToTerm: { seed: 3, nodes: 3, invariant: "I12" },
   drainNotAwaited: { seed: 25, nodes: 3, invariant: "I12" },
   barrierLetsUsersIn: { seed: 6, nodes: 3, invariant: "I12" },
   barrierOpensOnTimeOut: { seed: 50, nodes: 3, invariant: "I12" },

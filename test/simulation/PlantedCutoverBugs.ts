@@ -7,12 +7,15 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Command from "../../src/domain/encryption/Command.ts"
 import { AppendGuard } from "../../src/domain/engine/AppendGuard.ts"
 import { Leadership } from "../../src/domain/engine/Leadership.ts"
 import type { ProposalEvent } from "../../src/domain/engine/PendingProposals.ts"
 import type { LogIndex } from "../../src/domain/Ids.ts"
+import * as Payload from "../../src/domain/log/Payload.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
+import { RaftEngineDriver } from "../../src/layers/RaftEngineDriver.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
 import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { type Proposal, RaftEngine } from "../../src/services/RaftEngine.ts"
@@ -139,9 +142,46 @@ function lookingAtRole(
   }
 }
 
-const cutoverBugs = {
-  /** Nothing but the second line: what is administered passes the barrier, and lands in clear. */
-  guardOff,
+/** Every so many batches of users, one reaches the engine only so long after its flag was read. */
+const lateBatches = { onceIn: 4, millis: 300 }
+
+const isOfUsers = ({ body, toBeSealed }: Proposal): boolean => {
+  const payload = Payload.decode(body)
+  return !toBeSealed && Result.isSuccess(payload) && payload.success._tag === "Requests"
+}
+
+/**
+ * No bug: nothing says how soon the fibre that hands batches over is run. In one term the drain waits for
+ * what was handed over late; what an earlier term has admitted nobody waits for.
+ */
+const handedOverLate = swapped(() => {
+  let count = 0
+  return [
+    swap(RaftEngine, (engine) => ({
+      ...engine,
+      propose: (proposal) => {
+        const proposed = engine.propose(proposal)
+        if (!isOfUsers(proposal) || ++count % lateBatches.onceIn !== 0) return proposed
+        return Effect.andThen(Effect.sleep(lateBatches.millis), proposed)
+      }
+    }))
+  ]
+})
+
+type Propose = (proposal: Proposal, ...rest: ReadonlyArray<never>) => void
+
+/** The engine takes a proposal in whatever term it leads. */
+const inAnyTerm = patched<Propose & Method>(
+  RaftEngineDriver,
+  "propose",
+  (original) =>
+    function (this: RaftEngineDriver, proposal: Proposal, ...rest: ReadonlyArray<never>) {
+      original.call(this, { ...proposal, term: this.leadership.term }, ...rest)
+    } as Propose & Method
+)
+
+/** Those that are planted together with the guard. */
+export const secondLine: Readonly<Record<string, Planted.Planted>> = {
   /** `>=` where it is written: the marker is sealed like what follows it. */
   sealsMarkerItself: behindGuard(
     proposingMarker((propose, marker) => propose({ ...marker, toBeSealed: true }))
@@ -190,6 +230,11 @@ const cutoverBugs = {
         } as Method
     )
   ),
+  proposalNotBoundToTerm: {
+    ...together(both(guardOff, handedOverLate), inAnyTerm),
+    alone: both(inAnyTerm, handedOverLate),
+    program: PlantedPrograms.leadershipGoesRound
+  },
   drainNotAwaited: behindGuard(
     barrierOf(() => ({ drained: Effect.void })),
     PlantedPrograms.slowDisks
@@ -224,7 +269,13 @@ const cutoverBugs = {
         }))
       ]
     })
-  ),
+  )
+}
+
+const cutoverBugs = {
+  /** Nothing but the second line: what is administered passes the barrier, and lands in clear. */
+  guardOff,
+  ...secondLine,
   /** The marker waits for the barrier that waits for it. */
   barrierGatesMarker: swapped(() => {
     const node: { barrier?: QuiescenceBarrier["Service"] } = {}
@@ -302,8 +353,3 @@ const cutoverBugs = {
 } satisfies Readonly<Record<string, Planted.Planted>>
 
 export const all: Readonly<Record<string, Planted.Planted>> = cutoverBugs
-
-/** Those that are planted together with the guard. */
-export const secondLine: Readonly<Record<string, Planted.Planted>> = Object.fromEntries(
-  Object.entries(all).filter(([, { besides }]) => besides === guardOff)
-)

@@ -139,6 +139,18 @@ export const leadersAreCutOff = narrowed({
     }))
 })
 
+/** Who leads hands over, and leads again soon; the operator cuts over somewhere between. */
+export const leadershipGoesRound = narrowed({
+  keeps: [],
+  pace: (numbers) => ({
+    horizonMillis: 1_500,
+    operatorMillis: 0,
+    writeMillis: writeMillis(numbers, 6)
+  }),
+  adds: (numbers) =>
+    every(60, 1_500, numbers, () => ({ kind: "transfer", to: 1 + numbers.below(2) }))
+})
+
 /** Voters are replaced all the time, and leaders are cut off meanwhile. */
 const replaced = narrowed({
   keeps: [],
