@@ -204,6 +204,30 @@ describe("with a leader that goes (SPEC §18, §20)", () => {
       }
     })
   )
+
+  it.effect("that halts with it on a quorum: the key is named, and rotated once", () =>
+    Effect.gen(function* () {
+      const all = yield* inPhase2()
+      const { at, cluster, followers, leader } = all
+      const replaces = sidecarOf(all).active.raft
+      holdCommits(cluster)
+      const before = lastIndex(cluster, leader)
+      const rotating = yield* start(Effect.flip(at(leader, rotate({ purpose: "raft" }))))
+      yield* until(() => cluster.openNames.every((name) => lastIndex(cluster, name) > before))
+      cluster.disk(leader).nextLogFault = new Error("EIO")
+      yield* start(Effect.exit(at(leader, put("not written", "2"))))
+      expect(yield* inTime(Fiber.join(rotating))).toMatchObject({
+        _tag: "RotationOutcomeUnknown",
+        purpose: "raft",
+        replaces
+      })
+      heal(cluster)
+      yield* until(() => ![leader, undefined].includes(cluster.readyLeader()))
+      const repeated = yield* inTime(at(followers[0], rotate({ purpose: "raft", replaces })))
+      expect(repeated).toMatchObject({ index: before + 1, wasAlreadyRotated: true })
+      expect(keysOf(all, "raft")).toHaveLength(2)
+    })
+  )
 })
 
 describe("racing the marker (SPEC §11, §20)", () => {
