@@ -4,7 +4,8 @@
  *
  * Asks no gate: whoever has DEKs has the KEK they are wrapped under (SPEC §17). What must never happen:
  * two rotations for one that was asked for. So the command names the DEK it replaces, and is stale once
- * that has happened. Proof: `test/layers/DekRotation.test.ts`, `test/layers/DekRotationCluster.test.ts`.
+ * that has happened; and whoever is not told what became of it is told that name. Proof:
+ * `test/layers/DekRotation.test.ts`, `test/layers/DekRotationCluster.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Command from "../domain/encryption/Command.ts"
@@ -69,9 +70,11 @@ const makePropose = Effect.gen(function* () {
         while: ({ outcome }) => outcome._tag === "KeyIdTaken",
         times: takenTimesMax
       }),
-      Effect.catchTag("ProposalTimedOut", ({ timeoutMillis }) => {
-        const cause = `no answer within ${timeoutMillis} ms`
-        return Effect.fail(new RotationOutcomeUnknown({ ...asked, cause }))
+      Effect.catchTags({
+        // Its entry may be on this disk, or on others': the next leader may commit it.
+        NodeStopped: ({ message }) => leftOpen(asked, message),
+        ProposalTimedOut: ({ timeoutMillis }) =>
+          leftOpen(asked, `no answer within ${timeoutMillis} ms`)
       }),
       Effect.flatMap(({ keyId, outcome }) => {
         const { sidecar } = applier
@@ -91,6 +94,9 @@ const makePropose = Effect.gen(function* () {
       })
     )
 })
+
+const leftOpen = (asked: Rotation.Asked, cause: string) =>
+  Effect.fail(new RotationOutcomeUnknown({ ...asked, cause }))
 
 const answerOf = (
   { replaces: replacedKeyId }: Rotation.Asked,

@@ -176,25 +176,28 @@ describe("rotateDek", () => {
     }).pipe(Effect.provide(memoryNode({ disk: new MemoryDisk() })))
   )
 
-  it.effect("that cannot be written may be on the disk: the key is named, and nothing changes", () => {
-    const disk = new MemoryDisk()
-    return Effect.gen(function* () {
-      yield* phase1
-      const before = yield* active
-      disk.nextLogFault = new Error("EIO")
-      const failure = yield* Effect.flip(rotate({ purpose: "storage" }))
-      expect(failure).toMatchObject({
-        _tag: "RotationOutcomeUnknown",
-        purpose: "storage",
-        replaces: before.storage
-      })
-      expect(yield* active).toEqual(before)
-      const refusal = yield* Effect.flip(rotate({ purpose: "storage" }))
-      expect(refusal, "of a node that has stopped nothing is proposed").toMatchObject({
-        _tag: "NodeStopped"
-      })
-    }).pipe(Effect.provide(memoryNode({ disk })))
-  })
+  it.effect(
+    "that cannot be written may be on the disk: the key is named, and nothing changes",
+    () => {
+      const disk = new MemoryDisk()
+      return Effect.gen(function* () {
+        yield* phase1
+        const before = yield* active
+        disk.nextLogFault = new Error("EIO")
+        const failure = yield* Effect.flip(rotate({ purpose: "storage" }))
+        expect(failure).toMatchObject({
+          _tag: "RotationOutcomeUnknown",
+          purpose: "storage",
+          replaces: before.storage
+        })
+        expect(yield* active).toEqual(before)
+        const refusal = yield* Effect.flip(rotate({ purpose: "storage" }))
+        expect(refusal, "of a node that has stopped nothing is proposed").toMatchObject({
+          _tag: "NodeStopped"
+        })
+      }).pipe(Effect.provide(memoryNode({ disk })))
+    }
+  )
 })
 
 /** What embedders and RPC clients call: with patience in front. */

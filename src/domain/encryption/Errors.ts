@@ -179,7 +179,7 @@ export class TooManyDeks extends Schema.TaggedError<TooManyDeks>()("TooManyDeks"
   }
 }
 
-/** The rotation was proposed, and the wait ended before it was resolved (SPEC §18). */
+/** The rotation was proposed, and the wait or the node ended before it was resolved (SPEC §18). */
 export class RotationOutcomeUnknown extends Schema.TaggedError<RotationOutcomeUnknown>()(
   "RotationOutcomeUnknown",
   { purpose: Schema.Literals(["storage", "raft"]), replaces: Schema.Int, cause: Schema.String }
