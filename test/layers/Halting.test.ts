@@ -1,13 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Command from "../../src/domain/kv/Command.ts"
+import * as KvResult from "../../src/domain/kv/Result.ts"
 import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
 import * as KekProviderNone from "../../src/layers/KekProviderNone.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import { Applier } from "../../src/services/Applier.ts"
 import { RaftEngine } from "../../src/services/RaftEngine.ts"
 import { kek as memoryKek, memoryNode } from "../support/MemoryNode.ts"
-import { administer, cutOver, enableStorage, get, put, ready } from "../support/NodeCalls.ts"
+import { administer, cutOver, enableStorage, get, put, ready, text } from "../support/NodeCalls.ts"
+
+const notFound = KvResult.encode({ _tag: "NotFound" })
 
 describe("halting (SPEC §11, §17)", () => {
   /** A node that has cut over and sealed one value, then lost its applied state above the marker. */
@@ -39,8 +43,13 @@ describe("halting (SPEC §11, §17)", () => {
         const engine = yield* RaftEngine
         const failure = yield* Effect.flip(engine.stopped)
         expect(failure).toMatchObject({ _tag: "RaftUnwrapFailed", index, reason: "tagMismatch" })
-        expect((yield* Applier).position.index).toBe(index - 1)
-        expect(yield* get("a", { stale: true })).toBeUndefined()
+        const applier = yield* Applier
+        expect(applier.position.index).toBe(index - 1)
+        expect(applier.read(Command.encode({ _tag: "Get", key: text("a") }))).toEqual(notFound)
+        for (const stale of [false, true]) {
+          const refusal = yield* Effect.flip(get("a", { stale }))
+          expect(refusal, `stale: ${stale}`).toMatchObject({ _tag: "NodeStopped" })
+        }
       }).pipe(Effect.provide(memoryNode({ disk })))
       disk.entries.set(index, intact)
       yield* Effect.gen(function* () {
