@@ -2,13 +2,14 @@
  * Proposals and reads of the state machine in process: requests through the coordinator, queries
  * after a read index (SPEC §7, §9).
  *
- * What must never happen: a linearizable read before its index is applied; a request repeated after a
- * failure that leaves it open whether it was applied. Proof: `test/layers/Replica.test.ts`.
+ * What must never happen: a linearizable read before its index is applied; a read answered by a node that
+ * has halted; a request repeated after a failure that leaves it open whether it was applied. Proof:
+ * `test/layers/Replica.test.ts`, `test/layers/Halting.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SessionRefusal } from "../domain/apply/Outcome.ts"
-import { ProposalTimedOut } from "../domain/engine/Errors.ts"
+import { NodeStopped, ProposalTimedOut } from "../domain/engine/Errors.ts"
 import { RequestTooLarge, ValueCorrupted } from "../domain/kv/Errors.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { SessionSequence } from "../domain/log/Request.ts"
@@ -32,7 +33,13 @@ export const makeImpatient = Effect.gen(function* () {
     duration: timeoutMillis,
     orElse: () => Effect.fail(new ProposalTimedOut({ timeoutMillis }))
   })
-  const readNow = (query: Uint8Array) => Effect.suspend(() => answerOf(() => applier.read(query)))
+  const readNow = (query: Uint8Array) =>
+    Effect.suspend((): Effect.Effect<Uint8Array, NodeStopped | ValueCorrupted> => {
+      const intake = engine.intake()
+      return intake._tag === "Shut" && intake.reason instanceof NodeStopped
+        ? Effect.fail(intake.reason)
+        : answerOf(() => applier.read(query))
+    })
 
   return {
     propose: (request: Uint8Array): Effect.Effect<Uint8Array, ReplicaWriteFailure> =>

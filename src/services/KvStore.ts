@@ -68,7 +68,7 @@ export class KvStore extends Context.Service<
       { readonly revision: Revision; readonly deleted: boolean },
       KvWriteFailure | KvErrors.KeyRefusal
     >
-    /** Linearizable unless `stale`, which answers from this node's applied state at once. */
+    /** Linearizable unless `stale`, which answers from this node's applied state, until it halts. */
     readonly get: (
       key: Uint8Array,
       options?: { readonly stale?: boolean | undefined }

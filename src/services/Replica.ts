@@ -19,7 +19,7 @@ import type { ReadRejection } from "./RaftEngine.ts"
 
 /** Only after `ProposalTimedOut` and `NodeStopped` may the request still be applied. */
 export type ReplicaWriteFailure = ProposeFailure | RequestTooLarge
-/** Of a read; one that is stale can only fail with `ValueCorrupted`. */
+/** Of a read; one that is stale can only fail with `ValueCorrupted` and `NodeStopped`. */
 export type ReplicaReadFailure = ReadRejection | ProposalTimedOut | ValueCorrupted
 
 export class Replica extends Context.Service<
@@ -45,7 +45,7 @@ export class Replica extends Context.Service<
     ) => Effect.Effect<Uint8Array, ReplicaWriteFailure | SessionRefusal | SequenceOutOfRange>
     /**
      * Asks the state machine. Linearizable: sees every request that was answered before the call, on
-     * whatever node. With `stale` it answers at once from what this node has applied.
+     * whatever node. With `stale` it answers at once from what this node has applied, unless it has halted.
      */
     readonly read: (
       query: Uint8Array,
