@@ -109,4 +109,13 @@ describe("a failing program", () => {
     expect(tries).toBeLessThanOrEqual(60)
     expect(Shrink.only(program, kept).faults).toEqual(matter)
   })
+
+  it("is not shortened to one that violates something else", () => {
+    const program = Program.drawn(7, 3)
+    const matters = program.faults[3]!
+    const violationOf = ({ faults }: Program.Program) =>
+      faults.includes(matters) ? `I10: ${faults.length} stale reads` : "I1: two leaders"
+    const kept = Shrink.shrink(program, (fewer) => violationOf(fewer) !== undefined)
+    expect(kept).toEqual([3])
+  })
 })
