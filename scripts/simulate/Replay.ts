@@ -1,35 +1,30 @@
 /** One seed again, told in full: the faults, what was reached, and what it violates. */
-import * as Catching from "../../test/simulation/Catching.ts"
-import * as PlantedBugs from "../../test/simulation/PlantedBugs.ts"
 import * as Program from "../../test/simulation/Program.ts"
 import * as Shrink from "../../test/simulation/Shrink.ts"
-import { simulate } from "../../test/simulation/Simulation.ts"
-
-export interface Options {
-  readonly seed: number
-  readonly nodes: number
-  /** Of a planted bug, whose seed it is. */
-  readonly bug: string | undefined
-  /** Positions of the faults that are kept. */
-  readonly only: ReadonlyArray<number> | undefined
-}
+import * as Failure from "./Failure.ts"
+import * as Seed from "./Seed.ts"
+import * as Totals from "./Totals.ts"
 
 /** False if it violates something, or is not the same twice. */
-export function replay({ bug, nodes, only, seed }: Options): boolean {
-  const planted = PlantedBugs.named(bug)
-  const whole = Catching.programOf(planted, { seed, nodes })
-  const program = only === undefined ? whole : Shrink.only(whole, only)
-  const run = () => simulate(program, planted)
-  const report = run()
-  const isSame = run().traceHash === report.traceHash
-  const { acknowledged, reached, reads, steps, traceHash, violation } = report
-  console.log(`seed ${seed}, ${nodes} nodes and ${program.spares} that may join, ${program.mode}`)
-  for (const fault of program.faults) console.log(Program.text(fault))
-  console.log([...reached].map(([what, count]) => `${what} ${count}`).join(", "))
+export function replay(asked: Seed.Asked): boolean {
+  const whole = Seed.programOf(asked)
+  const beyond = asked.only?.find((at) => at >= whole.faults.length)
+  if (beyond !== undefined) {
+    throw new Error(`--only ${beyond}: the faults of this seed are 0 to ${whole.faults.length - 1}`)
+  }
+  const { faults, mode, spares } = asked.only === undefined ? whole : Shrink.only(whole, asked.only)
+  console.log(`seed ${asked.seed}, ${asked.nodes} nodes and ${spares} that may join, ${mode}`)
+  for (const fault of faults) console.log(Program.text(fault))
+  const finding = Seed.findingOf(asked)
+  const { acknowledged, isMismatch, reached, reads, steps, traceHash, violation } = finding
+  console.log(reached.map(([what, count]) => `${what} ${count}`).join(", "))
   console.log(`${steps} steps, ${acknowledged} writes acknowledged, ${reads} reads`)
   console.log(
-    `trace ${traceHash.toString(16)}, ${isSame ? "the same twice" : "NOT THE SAME TWICE"}`
+    `trace ${traceHash.toString(16)}, ${isMismatch ? "NOT THE SAME TWICE" : "the same twice"}`
   )
-  console.log(violation === undefined ? "nothing is violated" : `VIOLATED ${violation}`)
-  return violation === undefined && isSame
+  if (violation === undefined) console.log("nothing is violated")
+  for (const text of Failure.textsOf(asked, finding)) console.log(text)
+  const totals = Totals.withFinding(Totals.none, finding)
+  console.log(Totals.lastLineOf(totals))
+  return Totals.isGood(totals)
 }

@@ -1,6 +1,7 @@
 /** A thread that runs one seed after another, and what several of them find. */
 import { LivingThread } from "./LivingThread.ts"
-import type { Assignment, Finding } from "./SimulateWorker.ts"
+import type { Finding } from "./Seed.ts"
+import type { Assignment } from "./SimulateWorker.ts"
 
 export class SimulateThread extends LivingThread<number, Finding> {
   constructor(assignment: Assignment) {

@@ -3,10 +3,16 @@
  * was stopped goes on. Real processes, with as few seeds as show it.
  */
 import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it, onTestFinished } from "vitest"
+import * as Arguments from "../../scripts/simulate/Arguments.ts"
+import * as Failure from "../../scripts/simulate/Failure.ts"
+import * as Replay from "../../scripts/simulate/Replay.ts"
+import type { Finding } from "../../scripts/simulate/Seed.ts"
+import * as StateFile from "../../scripts/simulate/StateFile.ts"
+import * as Totals from "../../scripts/simulate/Totals.ts"
 import * as Program from "./Program.ts"
 import { cells, states } from "./Simulation.ts"
 
@@ -97,6 +103,18 @@ describe("a campaign", () => {
     },
     timeoutMillis
   )
+
+  it("takes no file that is not its own", () => {
+    const file = stateFile()
+    writeFileSync(file, '{"seed":1,')
+    const campaign = { seed: 1, nodes: 3, bug: undefined }
+    expect(() => StateFile.read(file, campaign)).toThrow(/is not what a campaign has written/)
+    StateFile.write(file, campaign, { totals: Totals.none, failures: [] })
+    expect(StateFile.read(file, campaign)).toEqual({ totals: Totals.none, failures: [] })
+    for (const other of [{ seed: 2 }, { nodes: 5 }, { bug }]) {
+      expect(() => StateFile.read(file, { ...campaign, ...other })).toThrow(/of another campaign/)
+    }
+  })
 })
 
 describe("one seed alone", () => {
@@ -129,6 +147,49 @@ describe("one seed alone", () => {
     },
     timeoutMillis
   )
+
+  it("runs no faults that it does not have", () => {
+    const beyond = () => Replay.replay({ seed: 38, nodes: 3, only: [999] })
+    expect(beyond).toThrow(/^--only 999: the faults of this seed are 0 to \d+$/)
+  })
+})
+
+describe("what is told of a failure", () => {
+  const found: Finding = {
+    seed: 7,
+    violation: "I1: two leaders in term 3",
+    isMismatch: false,
+    kept: [1, 4],
+    reached: [["crash", 2]],
+    traceHash: 1,
+    steps: 1,
+    acknowledged: 0,
+    reads: 0
+  }
+
+  it("is the violation, its command, and the faults that are enough", () => {
+    const { faults } = Program.drawn(7, 5)
+    const again = "npm run -s simulate -- --seed 7 --nodes 5"
+    expect(Failure.textsOf({ seed: 7, nodes: 5 }, found)).toEqual([
+      [
+        "seed 7: I1: two leaders in term 3",
+        `  again: ${again}`,
+        `  2 of ${faults.length} faults are enough: ${again} --only 1,4`,
+        `  ${Program.text(faults[1]!)}`,
+        `  ${Program.text(faults[4]!)}`
+      ].join("\n")
+    ])
+  })
+
+  it("is that a seed was not the same twice, which fails as well", () => {
+    const mismatch = { ...found, violation: undefined, isMismatch: true, kept: [] }
+    expect(Failure.textsOf({ seed: 7, nodes: 3 }, mismatch)).toEqual([
+      "seed 7: not the same twice; again: npm run -s simulate -- --seed 7 --nodes 3"
+    ])
+    const totals = Totals.withFinding(Totals.none, mismatch)
+    expect(Totals.isGood(totals)).toBe(false)
+    expect(countsOf(Totals.lastLineOf(totals))!.slice(0, 4)).toEqual([1, 0, 1, 1])
+  })
 })
 
 describe("what makes no sense", () => {
@@ -141,4 +202,33 @@ describe("what makes no sense", () => {
     },
     timeoutMillis
   )
+
+  it.each<[string, RegExp]>([
+    ["--seeds 0", /--seeds must be a whole number of at least 1/],
+    ["--seed -1", /--seed/],
+    ["--seed 1e3", /--seed must be a whole number/],
+    ["--nodes 4", /--nodes must be 3 or 5/],
+    ["--workers 0 --seeds 1", /--workers must be/],
+    ["--only 3,x", /--only must be none, or positions of faults/],
+    ["--only 3 --seeds 2", /--only is for one seed alone/],
+    ["--resume f", /--resume goes with --seeds/],
+    ["--resume f --seeds 2 --planted", /--resume goes with --seeds/],
+    ["--bug none", /none is no planted bug/],
+    ["--planted --bug none", /none is no planted bug/],
+    ["--sed 4", /Unknown option/]
+  ])("is %s", (args, says) => {
+    expect(() => Arguments.parse(args.split(" "))).toThrow(says)
+  })
+
+  it("is nothing else", () => {
+    expect(Arguments.parse(["--seed", "4", "--only", "0,3"])).toEqual({
+      _tag: "Replay",
+      options: { seed: 4, nodes: 3, bug: undefined, only: [0, 3] }
+    })
+    expect(Arguments.parse(["--only", "none"])).toMatchObject({ options: { seed: 1, only: [] } })
+    expect(Arguments.parse(["--planted", "--bug", bug])).toMatchObject({
+      _tag: "Planting",
+      options: { bug, seedsMax: 2_000 }
+    })
+  })
 })

@@ -4,8 +4,9 @@
  */
 import { availableParallelism } from "node:os"
 import { describe, expect, it } from "vitest"
+import * as Failure from "../../scripts/simulate/Failure.ts"
+import type { Finding } from "../../scripts/simulate/Seed.ts"
 import { findingsOf, SimulateThread } from "../../scripts/simulate/SimulateThread.ts"
-import type { Finding } from "../../scripts/simulate/SimulateWorker.ts"
 import { steps } from "./CutoverSteps.ts"
 import * as Program from "./Program.ts"
 import * as Shrink from "./Shrink.ts"
@@ -41,11 +42,9 @@ const run = async (nodes: number, seeds: ReadonlyArray<number>) => {
   }
 }
 
+/** Each with the fewest faults that show it. */
 const violations = (nodes: number, findings: ReadonlyArray<Finding>) =>
-  findings.flatMap(({ seed, violation }) => {
-    const again = `npm run -s simulate -- --seed ${seed} --nodes ${nodes}`
-    return violation === undefined ? [] : [`${violation}; again: ${again}`]
-  })
+  findings.flatMap((finding) => Failure.textsOf({ seed: finding.seed, nodes }, finding))
 
 describe("a simulated cluster", () => {
   it("of three keeps every invariant, whatever is done to it", async () => {
@@ -101,10 +100,11 @@ describe("a failing program", () => {
     const program = Program.drawn(7, 3)
     const matter = [1, 4].map((at) => program.faults[at]!)
     let tries = 0
-    const kept = Shrink.shrink(program, ({ faults }) => {
+    const violationOf = ({ faults }: Program.Program) => {
       tries += 1
-      return matter.every((fault) => faults.includes(fault))
-    })
+      return matter.every((fault) => faults.includes(fault)) ? "I1: two leaders" : undefined
+    }
+    const kept = Shrink.shrink(program, { violation: "I1: two leaders", violationOf })
     expect(kept).toEqual([1, 4])
     expect(tries).toBeLessThanOrEqual(60)
     expect(Shrink.only(program, kept).faults).toEqual(matter)
@@ -115,7 +115,7 @@ describe("a failing program", () => {
     const matters = program.faults[3]!
     const violationOf = ({ faults }: Program.Program) =>
       faults.includes(matters) ? `I10: ${faults.length} stale reads` : "I1: two leaders"
-    const kept = Shrink.shrink(program, (fewer) => violationOf(fewer) !== undefined)
-    expect(kept).toEqual([3])
+    const violation = violationOf(program)
+    expect(Shrink.shrink(program, { violation, violationOf })).toEqual([3])
   })
 })
