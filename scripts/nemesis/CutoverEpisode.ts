@@ -26,6 +26,7 @@ import type { Nodes, Place } from "./Nodes.ts"
 import { type Operator, until } from "./Operator.ts"
 import * as PeerLinks from "./PeerLinks.ts"
 import type { PlantedCutoverLie } from "./Planted.ts"
+import * as Stopped from "./Stopped.ts"
 
 export interface Options {
   readonly plan: CutoverPlan
@@ -104,7 +105,7 @@ const course = Effect.fnUntraced(function* (
   const views = yield* viewsOf(nodes, operator, planted)
   const raftKeyId = yield* raftKeyOf(operator)
   const alone = nodes.endedByThemselves()
-  const ends = yield* Effect.forEach(nodes.names(), nodes.stop, { concurrency: "unbounded" })
+  const stopped = lyingOf(yield* Stopped.stop(nodes, operator), planted)
   const searches = yield* searched(canaries, places)
   const marker = {
     raftKeyId,
@@ -115,16 +116,16 @@ const course = Effect.fnUntraced(function* (
   say(
     `${recorder.calls.length} calls, revision ${lastRevision}, ${errors.length} client errors; ${JSON.stringify(Object.fromEntries(recorder.failures))}`
   )
-  const found = { cutoverIndex: cut.cutoverIndex, views, searches, ends }
+  const found = { cutoverIndex: cut.cutoverIndex, views, searches }
   return {
     ...{ lastRevision, flowMillis: cut.flowMillis, isToBeKept: errors.length > 0 },
     complaints: [
       ...[...differing, ...alone, ...Findings.findings(found)],
-      ...LogSides.findings(logs)
+      ...[...Stopped.findings(stopped), ...LogSides.findings(logs)]
     ],
     undecided: [
       ...Episode.tooFew(before),
-      ...LogSides.undecided(logs),
+      ...[...Stopped.undecided(stopped), ...LogSides.undecided(logs)],
       ...(cut.flowMillis === undefined ? [`the step ${plan.step} was not reached`] : []),
       ...(after < operationsAfter ? [`only ${after} operations after the cutover`] : [])
     ]
@@ -228,6 +229,12 @@ const raftKeyOf = ({ way }: Operator) => {
       Effect.map(({ keys }) => keys.find(({ isActive, purpose }) => isActive && purpose === "raft"))
     )
   return answered(Effect.map(active, (key) => key?.id)).pipe(Healing.within("no raft key"))
+}
+
+const lyingOf = (stopped: Stopped.Stopped, planted: PlantedCutoverLie | undefined) => {
+  const digestOf = ({ digest }: Stopped.State, at: number) => (at === 0 ? "another" : digest)
+  const states = stopped.states.map((state, at) => ({ ...state, digest: digestOf(state, at) }))
+  return planted === "other-state" ? { ...stopped, states } : stopped
 }
 
 const searched = (canaries: Canaries, places: ReadonlyArray<Place>) =>

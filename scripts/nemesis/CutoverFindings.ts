@@ -18,27 +18,14 @@ export interface View {
   readonly answeredIndex: number
 }
 
-/** How a node ended that was asked to. */
-export interface End {
-  readonly nodeName: string
-  readonly code: number | null
-}
-
 /** One sentence for each thing that is wrong. `cutoverIndex`: as the operator was told. */
 export function findings(found: {
   readonly cutoverIndex: number
   readonly views: ReadonlyArray<View>
   readonly searches: ReadonlyArray<Search>
-  readonly ends: ReadonlyArray<End>
 }): ReadonlyArray<string> {
-  const { cutoverIndex, ends, searches, views } = found
-  return [
-    ...views.flatMap((view) => ofView(view, cutoverIndex)),
-    ...searches.flatMap(ofSearch),
-    ...ends.flatMap(({ code, nodeName }) =>
-      code === 0 ? [] : [`${nodeName} was asked to end and did so with code ${code}`]
-    )
-  ]
+  const { cutoverIndex, searches, views } = found
+  return [...views.flatMap((view) => ofView(view, cutoverIndex)), ...searches.flatMap(ofSearch)]
 }
 
 function ofView(view: View, cutoverIndex: number): ReadonlyArray<string> {

@@ -23,6 +23,7 @@ import * as Nodes from "./Nodes.ts"
 import type { Kind, Plan } from "./Plan.ts"
 import type { PlantedLie } from "./Planted.ts"
 import { Recorder } from "./Recorder.ts"
+import * as Stopped from "./Stopped.ts"
 
 export interface Options {
   readonly plan: Plan
@@ -149,6 +150,8 @@ const course = Effect.fnUntraced(function* (plan: Plan, stage: Stage, turn: Sema
   const healed = ["anybody", ...nodes.names()].map((name) => `healed-${name}`)
   yield* Healing.readAll(nodes, operator, recorder, [...keys, ...healed])
   const { differing, lastRevision } = yield* Healing.replicas(nodes, operator)
+  const alone = nodes.endedByThemselves()
+  const stopped = yield* Stopped.stop(nodes, operator)
   const snapshots = Nodes.told(places, "a snapshot has replaced log and state")
   say(
     `${recorder.calls.length} calls, revision ${lastRevision}, ${snapshots} snapshots installed; ${JSON.stringify(Object.fromEntries(recorder.failures))}`
@@ -156,8 +159,8 @@ const course = Effect.fnUntraced(function* (plan: Plan, stage: Stage, turn: Sema
   return {
     lastRevision,
     ...{ snapshots, faults },
-    complaints: [...differing, ...nodes.endedByThemselves()],
-    undecided: tooFew(before)
+    complaints: [...differing, ...alone, ...Stopped.findings(stopped)],
+    undecided: [...tooFew(before), ...Stopped.undecided(stopped)]
   }
 })
 

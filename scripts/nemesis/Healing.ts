@@ -130,27 +130,48 @@ export const readAll = (
  * revision, once it is that of all, and what differs then.
  */
 export const replicas = Effect.fnUntraced(function* (nodes: Nodes, { way }: Operator) {
-  const pageOf = (nodeName: string) =>
-    way
-      .call(
-        (to) => to.range({ span: everything, limit: 1_000, stale: true }),
+  const heldOf = Effect.fnUntraced(function* (nodeName: string) {
+    const page = (continuation: Uint8Array | undefined) =>
+      way.call(
+        (to) => to.range({ span: everything, limit: pageEntries, continuation, stale: true }),
         nodes.endpointOf(nodeName)
       )
-      .pipe(Effect.map((page) => ({ nodeName, revision: page.revision, text: textOf(page) })))
-  const pages = yield* answered(
-    Effect.map(Effect.forEach(nodes.names(), pageOf), (all) =>
-      new Set(all.map(({ revision }) => revision)).size === 1 ? all : undefined
+    return { nodeName, ...(yield* allPages(page)) }
+  })
+  const held = yield* answered(
+    Effect.map(Effect.forEach(nodes.names(), heldOf), (all) =>
+      new Set(all.flatMap(({ revisions }) => revisions)).size === 1 ? all : undefined
     )
   ).pipe(within("the members are not of one revision", readMillisMax))
-  const [first, ...others] = pages
+  const [first, ...others] = held
+  const lastRevision = first!.revisions[0]!
   return {
-    lastRevision: first!.revision,
+    lastRevision,
     differing: others
       .filter(({ text }) => text !== first!.text)
       .map(
-        ({ nodeName }) => `${nodeName} and ${first!.nodeName} differ at revision ${first!.revision}`
+        ({ nodeName }) => `${nodeName} and ${first!.nodeName} differ at revision ${lastRevision}`
       )
   }
+})
+
+/** Small enough that most episodes need several pages. */
+const pageEntries = 50
+
+/** All that is held, and the revision of each page. */
+export const allPages = Effect.fnUntraced(function* <E>(
+  page: (continuation: Uint8Array | undefined) => Effect.Effect<RangePage, E>
+) {
+  const texts: Array<string> = []
+  const revisions: Array<number> = []
+  let continuation: Uint8Array | undefined
+  do {
+    const next = yield* page(continuation)
+    texts.push(textOf(next))
+    revisions.push(next.revision)
+    continuation = next.continuation
+  } while (continuation !== undefined)
+  return { text: texts.join("\n"), revisions }
 })
 
 const everything = { _tag: "Prefix", prefix: new Uint8Array() } as const

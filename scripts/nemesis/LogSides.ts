@@ -1,6 +1,6 @@
 /**
  * The log of a stopped node against the cutover marker: what is below it is plain, what is above it is
- * sealed (SPEC §10, §11), also what was written before the operator had an answer.
+ * sealed (SPEC §19: I7, I8), also what was written before the operator had an answer.
  *
  * Tells by the bytes of a body what it is, where a node only ever goes by the index. What must never
  * happen: a log without entries on both sides of the marker that counts as looked at. Proof:

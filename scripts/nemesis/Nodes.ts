@@ -150,6 +150,7 @@ const viewOf = (members: ReadonlyMap<string, Member>) => {
     isKilled: (nodeName: string) => members.get(nodeName)?.process === undefined,
     /** Of its process; 0 if it has none. */
     pidOf: (nodeName: string) => members.get(nodeName)?.process?.pid ?? 0,
+    directoryOf: (nodeName: string) => of(nodeName).place.directory,
     endpointOf: (nodeName: string) => of(nodeName).place.client,
     peerOf: (nodeName: string) => of(nodeName).place.peer,
     /** Nodes that have ended although nobody killed them, one sentence each. */

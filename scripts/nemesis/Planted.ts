@@ -12,9 +12,9 @@ export type PlantedLie = (typeof lies)[number]
 
 /**
  * What is to be sealed is written before it can be; one node says another cutover index; the logs are
- * judged by a marker one entry too early.
+ * judged by a marker one entry too early; one node holds another state.
  */
-export const cutoverLies = ["early-canary", "other-index", "other-marker"] as const
+export const cutoverLies = ["early-canary", "other-index", "other-marker", "other-state"] as const
 export type PlantedCutoverLie = (typeof cutoverLies)[number]
 
 export interface Lie {

@@ -27,8 +27,7 @@ const search: Search = {
 const good = {
   cutoverIndex: 70,
   views: [view],
-  searches: [search],
-  ends: [{ nodeName: "n1", code: 0 }]
+  searches: [search]
 }
 
 describe("a cutover", () => {
@@ -45,11 +44,6 @@ describe("a cutover", () => {
   ])("of which a node says %j is reported", (change, finding) => {
     const views = [view, { ...view, ...change }]
     expect(Findings.findings({ ...good, views })).toEqual([expect.stringContaining(finding)])
-  })
-
-  it("after which a node does not end as it should is reported", () => {
-    const ends = [{ nodeName: "n1", code: 70 }]
-    expect(Findings.findings({ ...good, ends })).toEqual([expect.stringContaining("code 70")])
   })
 })
 
