@@ -1,6 +1,8 @@
 /**
  * How a command ends: one sentence on stderr and an exit code, never a stack trace or a help page.
  *
+ * In brackets at the end of the sentence is the name of the error: operators find its row in
+ * docs/OPERATIONS.md by it, and a script tells "nothing happened" from "open".
  * Exit codes: 0 done · 1 refused, failed or not found · 70 the node halted at an entry it could not
  * apply, or met a bug (SPEC §11) · 130 interrupted. Proof: `test/e2e/`.
  */
@@ -11,6 +13,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Runtime from "effect/Runtime"
 import * as AbandonProcess from "./AbandonProcess.ts"
 import * as CommandOutput from "./CommandOutput.ts"
@@ -61,8 +64,16 @@ export const report = <A, E, R>(command: Effect.Effect<A, E, R>): Effect.Effect<
       error instanceof AnswerIsNo || (CliError.isCliError(error) && error._tag === "ShowHelp")
     if (isSaid) return Effect.void
     const message = error instanceof Error ? error.message : String(error)
-    return CommandOutput.complain(isBug(cause) ? `this is a bug: ${message}` : message)
+    return CommandOutput.complain(
+      isBug(cause) ? `this is a bug: ${message}` : named(message, error)
+    )
   })
+
+/** What halted a node is what its operator looks for. */
+const named = (message: string, error: unknown): string => {
+  const failure = error instanceof NodeHalted ? error.cause : error
+  return Predicate.hasProperty(failure, "_tag") ? `${message} (${failure._tag})` : message
+}
 
 const isBug = <E>(cause: Cause.Cause<E>) => Cause.hasDies(cause) && !Cause.hasFails(cause)
 

@@ -51,7 +51,7 @@ describe("sealog kv", () => {
         createRevision: 2
       })
       assert.deepStrictEqual(json(missing, 1), { found: false })
-      assertRefused(missingText, /not found/)
+      assertRefused(missingText, /not found$/m)
 
       const deleted = json(yield* sealog("kv", "delete", "city", ...at, "--json"))
       assert.deepStrictEqual(deleted, { deleted: true, revision: 3 })
@@ -63,7 +63,7 @@ describe("sealog kv", () => {
         { concurrency: 2 }
       )
       assert.deepStrictEqual(json(again), { deleted: false, revision: 3 })
-      assertRefused(tooLarge, /1025 bytes/)
+      assertRefused(tooLarge, /1025 bytes.* \(KeyTooLarge\)$/m)
     })
   )
 
@@ -74,7 +74,10 @@ describe("sealog kv", () => {
     [["kv", "put", "k", "v", "--endpoint", "127.0.0.1:7000", "--nope"], /--nope/],
     [["kv", "fetch"], /fetch/],
     [["log", "dump", "--data-dir", "x", "--from", "-1"], /--from/],
-    [["kv", "get", "k", "--endpoint", "127.0.0.1:1"], /no node can be reached at 127\.0\.0\.1:1/],
+    [
+      ["kv", "get", "k", "--endpoint", "127.0.0.1:1"],
+      /at 127\.0\.0\.1:1 .*\(EndpointUnreachable\)$/m
+    ],
     [["encryption", "disable"], /cannot be turned off.*kv export/],
     [["encryption", "disable", "--endpoint", "127.0.0.1:1"], /cannot be turned off.*kv export/]
   ]

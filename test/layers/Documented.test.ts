@@ -1,5 +1,5 @@
-/** docs/OPERATIONS.md names every metric and every event of the log, and no other. */
-import { readFileSync } from "node:fs"
+/** docs/OPERATIONS.md names every metric and every event of the log, and only errors there are. */
+import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -12,6 +12,8 @@ import { memoryNode } from "../support/MemoryNode.ts"
 import { scrape, withRegistry } from "../support/Scraping.ts"
 
 const operations = readFileSync(join(import.meta.dirname, "../../docs/OPERATIONS.md"), "utf8")
+const sourceFiles = globSync(join(import.meta.dirname, "../../src/**/*.ts"))
+const sources = sourceFiles.map((path) => readFileSync(path, "utf8")).join("\n")
 const section = /\n## Watch it\n([\s\S]*?)\n## /.exec(operations)?.[1] ?? ""
 
 /** The names in backticks in the first column of a table, without labels. */
@@ -36,4 +38,13 @@ it.effect("every metric is in the table of metrics", () =>
 
 it("every event is in the table of events", () => {
   expect(named("event")).toEqual([...eventTags].sort())
+})
+
+it("what the tables of errors name is what a command prints", () => {
+  const tables = operations.slice(operations.indexOf("\n## Errors\n"))
+  const names = Array.from(tables.matchAll(/^\| `[^|]*/gm), ([cell]) => cell).flatMap((cell) =>
+    Array.from(cell.matchAll(/`(\w+)`/g), ([, name]) => name!)
+  )
+  expect(names).toContain("LeaderLost")
+  expect(names.filter((name) => !sources.includes(`"${name}"`))).toEqual([])
 })

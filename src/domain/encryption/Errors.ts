@@ -139,7 +139,7 @@ export class DrainTimedOut extends Schema.TaggedError<DrainTimedOut>()("DrainTim
   timeoutMillis: Schema.Int
 }) {
   override get message() {
-    return `writes in flight did not finish within ${this.timeoutMillis} ms; nothing has changed, try again when the cluster is healthy or with a longer time-out`
+    return `writes in flight did not finish within ${this.timeoutMillis} ms; nothing has changed, try again when writes finish in time`
   }
 }
 

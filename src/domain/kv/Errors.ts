@@ -71,7 +71,7 @@ export class RangeLimitOutOfRange extends Schema.TaggedError<RangeLimitOutOfRang
   { limit: Schema.Number, limitMax: Schema.Int }
 ) {
   override get message() {
-    return `a range answers 1..${this.limitMax} entries, not ${this.limit}; ask for fewer and go on with the continuation`
+    return `a range answers 1..${this.limitMax} entries, not ${this.limit}; name a limit within that, and go on with the continuation`
   }
 }
 
