@@ -98,4 +98,15 @@ describe("DataDirectoryLock", () => {
       expect(error).toMatchObject({ _tag: "DataDirectoryFailure", operation: "create" })
     })
   )
+
+  // In another process, since what never returns is a call that nothing here could interrupt.
+  it.live("fails where the file system takes no directory and says that there is none", (context) =>
+    Effect.gen(function* () {
+      context.skip(process.platform !== "linux", "there is no /proc that takes no directory")
+      for (const directory of ["/proc/no-such", "/proc/no-such/data"]) {
+        const { answer } = yield* holder(directory)
+        expect(yield* answer).toMatch(/^failed: .*cannot be used \(create\): .*ENOENT/)
+      }
+    })
+  )
 })

@@ -1,4 +1,4 @@
-/** Run by a test: takes the lock on the directory of its argument, says so, and keeps it for ever. */
+/** Run by a test: takes the lock on the directory of its argument, says so or why not, and stays for ever. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,6 +16,9 @@ Layer.effectDiscard(
   Layer.provide(DataDirectoryLock.layer({ directory })),
   Layer.launch,
   Effect.catchTag("DataDirectoryLocked", () => Effect.sync(() => console.log("refused"))),
+  Effect.catchTag("DataDirectoryFailure", ({ message }) =>
+    Effect.sync(() => console.log(`failed: ${message}`))
+  ),
   NodeRuntime.runMain
 )
 
