@@ -10,7 +10,7 @@
  * all of a process's locks on a file when *any* of its descriptors is closed.
  * Proof: `test/layers/DataDirectoryLock.test.ts`, with real processes.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync } from "node:fs"
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
@@ -42,13 +42,41 @@ const busy = 5
 const create = (directory: string): Effect.Effect<string, DataDirectoryFailure> =>
   Effect.try({
     try: () => {
-      const created = mkdirSync(directory, { recursive: true, mode: 0o700 })
+      const created = makeDirectories(directory)
       const path = realpathSync(directory)
       if (created !== undefined) syncNewDirectories(dirname(realpathSync(created)), path)
       return path
     },
     catch: (cause) => new DataDirectoryFailure({ directory, operation: "create", cause })
   })
+
+/**
+ * The first directory that it had to make, if any. One by one: Node's own `recursive` never returns
+ * where there is no directory to be made below one that exists, and says so as if that were missing.
+ */
+function makeDirectories(directory: string): string | undefined {
+  try {
+    return make(directory)
+  } catch (cause) {
+    const parent = dirname(directory)
+    const isParentMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT"
+    if (!isParentMissing || parent === directory) throw cause
+    const first = makeDirectories(parent)
+    const last = make(directory)
+    return first ?? last
+  }
+}
+
+/** Returns nothing if it was there already, or is now, made by somebody else at the same moment. */
+function make(directory: string): string | undefined {
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+    return directory
+  } catch (cause) {
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return undefined
+    throw cause
+  }
+}
 
 const lock = (
   directory: string
