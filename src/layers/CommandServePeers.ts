@@ -35,6 +35,13 @@ export class PeerListenMissing extends Data.TaggedError("PeerListenMissing") {
   }
 }
 
+/** It would wait for itself. */
+export class JoinOfItself extends Data.TaggedError("JoinOfItself") {
+  override get message() {
+    return "--join names this node's own --peer-listen; name the peer address of a member"
+  }
+}
+
 /** The list says where the others will dial. */
 export class PeerListenNotListed extends Data.TaggedError("PeerListenNotListed")<{
   readonly given: string
@@ -76,11 +83,9 @@ export const peersOf = Effect.fnUntraced(function* (flags: PeerFlags) {
     return { admission: AdmissionAlone.layer({ address: given }), address: { given } }
   }
   if (given === undefined) return yield* new PeerListenMissing()
-  const admission = AdmissionJoin.layer({
-    target: Endpoint.toBind(target),
-    address: given,
-    hasKek
-  })
+  const dialled = Endpoint.toBind(target)
+  if (Endpoint.format(dialled) === Endpoint.format(given)) return yield* new JoinOfItself()
+  const admission = AdmissionJoin.layer({ target: dialled, address: given, hasKek })
   return { admission, address: { given } }
 })
 

@@ -1,7 +1,7 @@
 /** The replicated encryption state of a stopped node, for operators (`sealog sidecar dump`). */
 import * as Effect from "effect/Effect"
 import * as ReplicatedState from "../domain/apply/ReplicatedState.ts"
-import { RecordCorrupted } from "../domain/log/Errors.ts"
+import { EncryptionStateMissing } from "../domain/state/Errors.ts"
 import { StateStore } from "../services/StateStore.ts"
 import { groupId } from "./Node.ts"
 import * as StoppedNode from "./StoppedNode.ts"
@@ -39,9 +39,7 @@ export const read = (options: { readonly directory: string }) =>
   Effect.gen(function* () {
     const { reader } = yield* StateStore
     const state = yield* Effect.fromResult(ReplicatedState.load(reader, groupId))
-    if (state === undefined) {
-      return yield* new RecordCorrupted({ record: "sidecar", groupId, reason: "missing" })
-    }
+    if (state === undefined) return yield* new EncryptionStateMissing(options)
     return dumped(state)
   }).pipe(Effect.provide(StoppedNode.stores(options)), Effect.scoped)
 

@@ -27,6 +27,11 @@ describe("flags that contradict each other or themselves", () => {
   it.live.each<readonly [string, ReadonlyArray<string>, RegExp]>([
     ["both ways in", ["--bootstrap", "a=127.0.0.1:1", "--join", "127.0.0.1:2"], /both given/],
     ["to join from nowhere", ["--join", "127.0.0.1:2"], /without --peer-listen/],
+    [
+      "to join by itself",
+      ["--join", "localhost:7", "--peer-listen", "127.0.0.1:7"],
+      /names this node's own --peer-listen/
+    ],
     ["a peer address for others", ["--peer-listen", "10.0.0.1:7"], /only loopback addresses/],
     ["a list that is none", ["--bootstrap", "a127.0.0.1:1"], /Expected NAME=HOST:PORT/],
     ["a list without this node", ["--bootstrap", "b=127.0.0.1:1"], /this node is not in the list/],
@@ -73,6 +78,10 @@ describe("nodes that bootstrap", () => {
       yield* waiting.said(/event=AdmissionWaiting.*the founder n1 is not there yet/)
       const ended = yield* stop(waiting, "SIGTERM")
       expect([ended.code, ended.stdout]).toEqual([0, ""])
+      assertRefused(
+        yield* sealog("sidecar", "dump", "--data-dir", two.directory),
+        /belongs to no cluster, .*\(EncryptionStateMissing\)$/m
+      )
 
       // The founder is killed while it waits.
       const founder = yield* startAt(one, flags)

@@ -91,6 +91,16 @@ export class NoNodeInDirectory extends Schema.TaggedError<NoNodeInDirectory>()(
   }
 }
 
+/** Nothing has been written to the state yet: the node was never let into a cluster, or ended before. */
+export class EncryptionStateMissing extends Schema.TaggedError<EncryptionStateMissing>()(
+  "EncryptionStateMissing",
+  { directory: Schema.String }
+) {
+  override get message() {
+    return `the node in ${this.directory} has no encryption state yet: it belongs to no cluster, or ended before it had written what it knows of it; see what \`sealog serve\` says`
+  }
+}
+
 /** An environment on disk has a layout this release does not know (SPEC §17). */
 export class FormatVersionUnknown extends Schema.TaggedError<FormatVersionUnknown>()(
   "FormatVersionUnknown",
