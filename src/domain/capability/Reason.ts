@@ -42,7 +42,7 @@ export const CapabilityReason = Schema.Union([
   Schema.TaggedStruct("KekMissing", {}),
   Schema.TaggedStruct("KeyNotHeld", keyIds),
   Schema.TaggedStruct("ProofWrong", keyIds),
-  Schema.TaggedStruct("EpochOutOfRange", { epoch: Schema.Finite }),
+  Schema.TaggedStruct("LocalEpochOutOfRange", { epoch: Schema.Finite }),
   Schema.TaggedStruct("EpochBelowRegistry", { epoch: Schema.Int, registered: Schema.Int }),
   Schema.TaggedStruct("EpochExhausted", { epoch: Schema.Int })
 ])
@@ -65,7 +65,7 @@ export function sentenceOf(reason: CapabilityReason): string {
       return `its KEK does not unwrap the keys ${reason.keyIds.join(", ")}; restart it with the KEK of the other nodes`
     case "ProofWrong":
       return `it holds other bytes under the key ids ${reason.keyIds.join(", ")}; remove it, wipe its directory and add it again`
-    case "EpochOutOfRange":
+    case "LocalEpochOutOfRange":
       return `it says local epoch ${reason.epoch}, which is not within 0..65535; it is damaged or of another release`
     case "EpochBelowRegistry":
       return `its local epoch ${reason.epoch} is behind the registered ${reason.registered}: its disk was restored or cloned; remove it, wipe its directory and add it again`

@@ -83,7 +83,7 @@ function epochReason(
   { epoch, epochTakenBy }: CapabilityAnswer,
   { row }: Facts
 ): CapabilityReason | undefined {
-  if (epoch > Limits.localEpochMax) return { _tag: "EpochOutOfRange", epoch }
+  if (epoch > Limits.localEpochMax) return { _tag: "LocalEpochOutOfRange", epoch }
   const registered = row?.lastEpoch ?? 0
   const isAnothers =
     row !== undefined &&

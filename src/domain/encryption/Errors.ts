@@ -249,36 +249,6 @@ export class LocalEpochExhausted extends Schema.TaggedError<LocalEpochExhausted>
   }
 }
 
-/** This data directory is a restored or cloned one: its epoch was registered by another opening. */
-export class LocalEpochRollback extends Schema.TaggedError<LocalEpochRollback>()(
-  "LocalEpochRollback",
-  { keyId: Schema.Int, writerId: Schema.Int, epoch: Schema.Int, lastEpoch: Schema.Int }
-) {
-  override get message() {
-    return `writer ${this.writerId} came with epoch ${this.epoch} under raft key ${this.keyId}, where ${this.lastEpoch} was registered by another opening: its disk was restored or cloned; it does not lead in this opening, wipe the directory and let it join anew`
-  }
-}
-
-/** A local epoch that does not fit in its 16 bits; never truncated. */
-export class LocalEpochOutOfRange extends Schema.TaggedError<LocalEpochOutOfRange>()(
-  "LocalEpochOutOfRange",
-  { epoch: Schema.Number }
-) {
-  override get message() {
-    return `local epoch ${this.epoch} is not within 0..65535; the node that sent it is damaged or of another release`
-  }
-}
-
-/** All 65535 writer ids of the cluster are allocated. */
-export class WriterIdsExhausted extends Schema.TaggedError<WriterIdsExhausted>()(
-  "WriterIdsExhausted",
-  {}
-) {
-  override get message() {
-    return "every writer id of this cluster is taken; export the data and load it into a new cluster"
-  }
-}
-
 // ── Membership, gate and start-up (SPEC §14, §15, §17) ───────────────────────────────────────────
 
 /** Some node cannot take part, or did not answer in time; nothing was proposed. */

@@ -14,7 +14,6 @@ import { ByteWriter } from "../bytes/ByteWriter.ts"
 import type { KeyId, LocalEpoch, OpeningId } from "../Ids.ts"
 import { invariant } from "../Invariant.ts"
 import * as Limits from "../Limits.ts"
-import { LocalEpochOutOfRange } from "./Errors.ts"
 import * as WriterIdentity from "./WriterIdentity.ts"
 
 /** Who registers which epoch, and in which opening. */
@@ -60,12 +59,3 @@ export const isOf = (
   const { epoch, openingId: madeBy } = registration.success
   return madeBy === openingId && epoch !== 0
 }
-
-/**
- * An epoch that comes from a format wider than its 16 bits (RPC, a file): never truncated. Fails with
- * `LocalEpochOutOfRange`.
- */
-export const epochFrom = (value: number): Result.Result<LocalEpoch, LocalEpochOutOfRange> =>
-  Number.isInteger(value) && value >= 0 && value <= Limits.localEpochMax
-    ? Result.succeed(value as LocalEpoch)
-    : Result.fail(new LocalEpochOutOfRange({ epoch: value }))

@@ -108,7 +108,7 @@ describe("the verdict over a node", () => {
       "whose epoch is too large",
       { epoch: 0x10000 },
       {},
-      { _tag: "EpochOutOfRange", epoch: 65_536 }
+      { _tag: "LocalEpochOutOfRange", epoch: 65_536 }
     ],
     [
       "whose epoch went back",

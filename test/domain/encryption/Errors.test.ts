@@ -39,9 +39,6 @@ const samples = [
   new Encryption.KekMismatch({ keyIds: [1, 2] }),
   new Encryption.KekUnavailable({ source: "file /etc/kek", reason: "tooOpen" }),
   new Encryption.LocalEpochExhausted({ keyId: 1 }),
-  new Encryption.LocalEpochRollback({ keyId: 1, writerId: 2, epoch: 3, lastEpoch: 4 }),
-  new Encryption.LocalEpochOutOfRange({ epoch: 65536.5 }),
-  new Encryption.WriterIdsExhausted({}),
   new Encryption.CapabilityCheckFailed({
     nodes: [{ nodeName: "n1" as never, reason: { _tag: "EncryptionOff" } }]
   }),
