@@ -80,7 +80,7 @@ export class SidecarInconsistent extends Schema.TaggedError<SidecarInconsistent>
   }
 ) {
   override get message() {
-    return `the replicated encryption state of this node contradicts itself (${this.reason}, key ${this.keyId}); rebuild it from the leader (resync), or restore the node from its peers`
+    return `the replicated encryption state of this node contradicts itself (${this.reason}, key ${this.keyId}); restore the node from its peers, or from a backup`
   }
 }
 
@@ -229,7 +229,8 @@ export class KekUnavailable extends Schema.TaggedError<KekUnavailable>()("KekUna
       missing: "put the KEK there and start the node again",
       unreadable: "let the node's user read it and start the node again",
       unreachable: "see that the key service answers and start the node again",
-      tooOpen: "it can be read by others; give it mode 0600 and rotate the KEK",
+      tooOpen:
+        "it can be read by others; give it mode 0600, and if it was read, export the data and load it into a new cluster with another KEK",
       wrongSize: "a KEK has exactly 32 bytes",
       notBase64: "write the 32 bytes as base64"
     }
