@@ -1,6 +1,7 @@
 /**
  * What the flags of `sealog serve` say about peers: the way into a cluster, and the peer address
- * (SPEC §3, §15). Everything that can be refused is, before anything is opened.
+ * (SPEC §3, §15). Everything that can be refused is, before anything is opened, and so whether or not the
+ * directory is one that would use it.
  *
  * Proof: `test/e2e/ServePeers.test.ts`.
  */

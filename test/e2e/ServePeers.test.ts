@@ -191,8 +191,13 @@ describe("a node that joins", () => {
 
       // The flags are ignored from now on, even if there is nobody to join.
       yield* stop(joining, "SIGKILL")
-      yield* serveAt(two, ["--join", "127.0.0.1:1", "--peer-listen", two.peer])
+      const again = yield* serveAt(two, ["--join", "127.0.0.1:1", "--peer-listen", two.peer])
       expect(yield* get(two, "two")).toBe("2")
+
+      // What they say is not used, but flags that lack something are refused on any directory.
+      yield* stop(again, "SIGTERM")
+      const lacking = yield* startAt(two, ["--join", "127.0.0.1:1"])
+      assertRefused(yield* lacking.end, /without --peer-listen/)
     })
   )
 
