@@ -50,14 +50,11 @@ export const run = Effect.fnUntraced(function* (id: number, options: Options) {
   const { endpoints, isOver, marks = () => unmarked, numbers, recorder } = options
   const way = yield* NodeWay.make({ endpoints, below: numbers.below })
   const isInSession = id % 2 === 1
-  const writing: RpcSession.Writing = {
-    put: (key, value, write) => way.call((client) => client.put(key, value, write)),
-    delete: (key, write) => way.call((client) => client.delete(key, write)),
-    txn: (txn) => way.call((client) => client.txn(txn)),
-    openSession: (sessionId) => way.call((client) => client.openSession(sessionId))
-  }
-  const session = yield* RpcSession.make(writing, { deadlineMillis: sessionMillis })
   const name = `${isInSession ? "session" : "plain"}-${id}`
+  const writing = writingOf(way)
+  const session = yield* RpcSession.make(noted(writing, name, recorder), {
+    deadlineMillis: sessionMillis
+  })
   const asked = (writes: ReadonlyArray<KvModel.Input>): Asked => ({
     ...{ client: name, writes },
     isInSession: isInSession && writes.length > 0
@@ -114,6 +111,25 @@ export const run = Effect.fnUntraced(function* (id: number, options: Options) {
   }
   return [...[...used].flatMap((mark) => keys.map((key) => mark + key)), ...chain.keys]
 }, Effect.scoped)
+
+const writingOf = (way: NodeWay.NodeWay): RpcSession.Writing => ({
+  put: (key, value, write) => way.call((client) => client.put(key, value, write)),
+  delete: (key, write) => way.call((client) => client.delete(key, write)),
+  txn: (txn) => way.call((client) => client.txn(txn)),
+  openSession: (sessionId) => way.call((client) => client.openSession(sessionId))
+})
+
+/** The same; what a session is told and rides out is noted. */
+export const noted = (
+  writing: RpcSession.Writing,
+  name: string,
+  recorder: Recorder
+): RpcSession.Writing => ({
+  put: (...given) => recorder.attempt(name, writing.put(...given)),
+  delete: (...given) => recorder.attempt(name, writing.delete(...given)),
+  txn: (txn) => recorder.attempt(name, writing.txn(txn)),
+  openSession: (sessionId) => recorder.attempt(name, writing.openSession(sessionId))
+})
 
 /** Mutable: a key that one client alone writes; another one once it does not know what is there. */
 class Chain {

@@ -57,7 +57,7 @@ export const run = Effect.fnUntraced(function* ({ isKept, plan, planted, say }: 
   const outcome: Outcome = {
     ...{ ...judged, plan },
     flowMillis: finished?.flowMillis,
-    clientErrors: Findings.clientErrors(recorder.calls)
+    clientErrors: Findings.clientErrors(recorder.calls, recorder.failedAttempts)
   }
   return outcome
 })
@@ -73,7 +73,8 @@ const course = Effect.fnUntraced(function* (
   const { nodeCount, seed } = plan
   // All but one keep their log, so that in the end the marker is still there.
   const keepsLog = (nodeName: string) => nodeName !== `n${nodeCount}`
-  const founding = { directory, nodeCount, seed, failpoints, keepsLog }
+  const isImpatient = planted === "impatient-node"
+  const founding = { directory, nodeCount, seed, failpoints, keepsLog, isImpatient }
   const { nodes, operator, places } = yield* founded(founding)
   say("the cluster has a leader")
   const canaries = new Canaries(planted === "early-canary")
@@ -112,7 +113,7 @@ const course = Effect.fnUntraced(function* (
     cutoverIndex: cut.cutoverIndex - (planted === "other-marker" ? 1 : 0)
   }
   const logs = yield* Effect.forEach(places, (place) => LogSides.read(place, marker))
-  const errors = Findings.clientErrors(recorder.calls)
+  const errors = Findings.clientErrors(recorder.calls, recorder.failedAttempts)
   say(
     `${recorder.calls.length} calls, revision ${lastRevision}, ${errors.length} client errors; ${JSON.stringify(Object.fromEntries(recorder.failures))}`
   )

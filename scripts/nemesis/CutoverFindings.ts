@@ -6,7 +6,7 @@
  */
 import type { Search } from "./Canaries.ts"
 import type { Call } from "./History.ts"
-import { inFlight } from "./Recorder.ts"
+import { type FailedAttempt, inFlight } from "./Recorder.ts"
 
 /** What a node says of itself in the end, and what it answers to the same order once more. */
 export interface View {
@@ -67,10 +67,30 @@ function ofSearch(search: Search): ReadonlyArray<string> {
   ]
 }
 
-/** Writes of sessions that failed: each was repeated until its deadline. Who was cut off is none. */
-export const clientErrors = (calls: ReadonlyArray<Call>): ReadonlyArray<string> =>
-  calls.flatMap(({ client, end, isInSession }) =>
-    isInSession && end._tag !== "Answered" && end.reason !== inFlight
+/**
+ * What a client may be told that asks one node once: that its node is gone or does not answer in time,
+ * that the leader is gone with the request, or that another leader's entry took the place of a write.
+ *
+ * Nothing else: a node waits longer than any client here for what passes, as an election or a cutover does.
+ */
+const rightlyTold: ReadonlySet<string> = new Set([
+  ...["ConnectionLost", "EndpointUnreachable", "LeaderLost", "ProposalSuperseded"]
+])
+
+/** What clients were told that they must not be, and writes of sessions that failed all the same. */
+export function clientErrors(
+  calls: ReadonlyArray<Call>,
+  failedAttempts: ReadonlyArray<FailedAttempt>
+): ReadonlyArray<string> {
+  const wronglyTold = ({ reason }: { readonly reason: string }) =>
+    !rightlyTold.has(reason.split(":", 1)[0]!)
+  const ofCalls = calls.flatMap(({ client, end, isInSession }) =>
+    end._tag !== "Answered" && end.reason !== inFlight && (isInSession || wronglyTold(end))
       ? [`${client}: ${end.reason}`]
       : []
   )
+  const ofAttempts = failedAttempts
+    .filter(wronglyTold)
+    .map(({ client, reason }) => `an attempt of ${client}: ${reason}`)
+  return [...ofCalls, ...ofAttempts]
+}

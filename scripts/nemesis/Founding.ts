@@ -14,16 +14,17 @@ export interface Options {
   readonly nodeCount: number
   readonly failpoints?: string
   readonly keepsLog?: (nodeName: string) => boolean
+  readonly isImpatient?: boolean
 }
 
 export type Cluster = Effect.Success<ReturnType<typeof founded>>
 
 export const founded = Effect.fnUntraced(function* (options: Options) {
-  const { directory, failpoints, keepsLog, nodeCount, seed } = options
+  const { directory, nodeCount, seed, ...ofNodes } = options
   const kekFile = join(directory, "kek")
   yield* Effect.promise(() => writeFile(kekFile, randomBytes(32), { mode: 0o600 }))
   const random = seededNumbers(seed + 2_000_000).next
-  const nodes = yield* Nodes.make({ directory, kekFile, random, failpoints, keepsLog })
+  const nodes = yield* Nodes.make({ ...ofNodes, directory, kekFile, random })
   const names = Array.from({ length: nodeCount }, (_, at) => `n${at + 1}`)
   const places = yield* Effect.forEach(names, nodes.place)
   const list = places.map(({ nodeName, peer }) => `${nodeName}=${Endpoint.format(peer)}`).join(",")

@@ -16,6 +16,8 @@ import * as NodeFailpoints from "./NodeFailpoints.ts"
 const moved = process.env.SEALOG_NEMESIS_LISTEN
 /** `ENTRIES,TAIL`. */
 const compaction = process.env.SEALOG_NEMESIS_COMPACTION
+/** Only of a planted bug. */
+const patience = process.env.SEALOG_NEMESIS_PATIENCE_MILLIS
 
 if (moved !== undefined) {
   const [known, bound] = moved.split("=").map(Number)
@@ -31,6 +33,10 @@ if (moved !== undefined) {
 if (compaction !== undefined) {
   const [compactionEntries, compactionTailEntries] = compaction.split(",").map(Number)
   Object.assign(NodeConfigLive.defaults, { compactionEntries, compactionTailEntries })
+}
+
+if (patience !== undefined) {
+  Object.assign(NodeConfigLive.defaults, { proposalTimeoutMillis: Number(patience) })
 }
 
 const { [Failpoint.directoryVariable]: failpoints, [Failpoint.nameVariable]: name } = process.env

@@ -42,6 +42,8 @@ export interface Options {
   readonly failpoints?: string | undefined
   /** Whose log is compacted as in production, which no episode is long enough for; nobody's if left out. */
   readonly keepsLog?: ((nodeName: string) => boolean) | undefined
+  /** A planted bug: what passes in a moment is told to clients (`NodePreload`). */
+  readonly isImpatient?: boolean
 }
 
 type Running = NodeProcess.Running
@@ -194,12 +196,13 @@ const placeOf = Effect.fnUntraced(function* (
 
 const launchOf = (
   { boundPort, log, nodeName, peer }: Place,
-  { failpoints, keepsLog = () => false }: Options
+  { failpoints, isImpatient = false, keepsLog = () => false }: Options
 ): NodeProcess.Launch => ({
   wrapper: [...intoFile, log],
   environment: {
     NODE_OPTIONS: `--import ${preload}`,
     SEALOG_NEMESIS_LISTEN: `${peer.port}=${boundPort}`,
+    ...(isImpatient ? { SEALOG_NEMESIS_PATIENCE_MILLIS: "500" } : {}),
     ...(keepsLog(nodeName) ? {} : { SEALOG_NEMESIS_COMPACTION: compaction }),
     ...(failpoints === undefined
       ? {}

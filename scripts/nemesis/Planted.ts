@@ -12,9 +12,16 @@ export type PlantedLie = (typeof lies)[number]
 
 /**
  * What is to be sealed is written before it can be; one node says another cutover index; the logs are
- * judged by a marker one entry too early; one node holds another state.
+ * judged by a marker one entry too early; one node holds another state; all nodes wait too short for
+ * what passes.
  */
-export const cutoverLies = ["early-canary", "other-index", "other-marker", "other-state"] as const
+export const cutoverLies = [
+  "early-canary",
+  "other-index",
+  "other-marker",
+  "other-state",
+  "impatient-node"
+] as const
 export type PlantedCutoverLie = (typeof cutoverLies)[number]
 
 export interface Lie {

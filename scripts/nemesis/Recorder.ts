@@ -37,10 +37,19 @@ interface Failure {
   readonly message: string
 }
 
+/** What a client was told once. */
+export interface FailedAttempt {
+  readonly client: string
+  /** As in an `End`. */
+  readonly reason: string
+}
+
 /** Mutable. */
 export class Recorder {
   readonly calls: Array<Call> = []
   readonly failures = new Map<string, number>()
+  /** Of sessions, which may have repeated what failed, so that their calls do not tell of it. */
+  readonly failedAttempts: Array<FailedAttempt> = []
   /** Answered so far. */
   answered = 0
   private readonly planted: Planted.Lie
@@ -77,6 +86,13 @@ export class Recorder {
         isUnknown: end._tag === "Unknown"
       }
     })
+  }
+
+  /** Runs one attempt of a session's call and notes how it failed, if it did. */
+  attempt<A, E extends Failure>(client: string, attempt: Effect.Effect<A, E>) {
+    return Effect.tapError(attempt, ({ _tag, message }) =>
+      Effect.sync(() => void this.failedAttempts.push({ client, reason: `${_tag}: ${message}` }))
+    )
   }
 
   private failed({ writes }: Asked, cause: Cause.Cause<Failure>): End {

@@ -17,11 +17,17 @@ export const isGoodCutover = (outcomes: ReadonlyArray<CutoverEpisode.Outcome>): 
 export const episode = (outcome: Outcome): string =>
   withReasons(outcome, `${outcome.snapshots} snapshots`, [])
 
+const errorsShownMax = 10
+
 export const cutoverEpisode = (outcome: CutoverEpisode.Outcome): string => {
   const { clientErrors, flowMillis, plan } = outcome
   const flow =
     flowMillis === undefined ? "no fault" : `writes flow after ${flowMillis.toFixed(0)} ms`
-  const errors = clientErrors.map((text) => `CLIENT ERROR (seed ${plan.seed}): ${text}`)
+  const shown = clientErrors.slice(0, errorsShownMax)
+  const more = clientErrors.length - shown.length
+  const errors = [...shown, ...(more > 0 ? [`… and ${more} more`] : [])].map(
+    (text) => `CLIENT ERROR (seed ${plan.seed}): ${text}`
+  )
   return withReasons(outcome, `${plan.fault} at ${plan.step}: ${flow}`, errors)
 }
 

@@ -2,11 +2,17 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { Canaries, type Search } from "../../scripts/nemesis/Canaries.ts"
+import * as Clients from "../../scripts/nemesis/Clients.ts"
 import * as Findings from "../../scripts/nemesis/CutoverFindings.ts"
 import type { Call } from "../../scripts/nemesis/History.ts"
 import type { Place } from "../../scripts/nemesis/Nodes.ts"
+import { Recorder } from "../../scripts/nemesis/Recorder.ts"
+import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
+import type { Revision } from "../../src/domain/Ids.ts"
+import * as RpcSession from "../../src/layers/RpcSession.ts"
 
 const view: Findings.View = {
   nodeName: "n1",
@@ -47,16 +53,62 @@ describe("a cutover", () => {
   })
 })
 
-describe("a session's write that failed", () => {
+describe("of what clients are told", () => {
   const call = (isInSession: boolean, reason: string): Call => ({
     ...{ client: "c", writes: [], isInSession, invokedAt: 0 },
     end: { _tag: "Unknown", reason }
   })
+  const rightly = ["ConnectionLost", "EndpointUnreachable", "LeaderLost", "ProposalSuperseded"]
+  const wrongly = ["CutoverInFlight", "LeaderNotReady", "NotLeader", "ProposalTimedOut", "Anything"]
+  const errorsOf = (...given: ReadonlyArray<Call>) => Findings.clientErrors(given, [])
 
-  it("is a client error; that of a client without one, or of one that was cut off, is none", () => {
-    const calls = [call(true, "NotLeader: x"), call(false, "NotLeader: x"), call(true, "in flight")]
-    expect(Findings.clientErrors(calls)).toEqual(["c: NotLeader: x"])
+  it("a session's write that failed is a client error; of one that was cut off nobody knows", () => {
+    expect(errorsOf(call(true, "ConnectionLost: x"), call(true, "in flight"))).toEqual([
+      "c: ConnectionLost: x"
+    ])
   })
+
+  it.each(wrongly)("%s is one, to whomever", (tag) => {
+    expect(errorsOf(call(false, `${tag}: x`))).toEqual([`c: ${tag}: x`])
+    const attempts = [{ client: "c", reason: `${tag}: x` }]
+    expect(Findings.clientErrors([], attempts)).toEqual([`an attempt of c: ${tag}: x`])
+  })
+
+  it.each(rightly)("%s is none to who asks once", (tag) => {
+    expect(errorsOf(call(false, `${tag}: x`), call(false, "in flight"))).toEqual([])
+    expect(Findings.clientErrors([], [{ client: "c", reason: `${tag}: x` }])).toEqual([])
+  })
+
+  it.each(["put", "delete", "txn", "openSession"] as const)(
+    "what a session rides out is noted: %s",
+    async (refused) => {
+      const recorder = new Recorder()
+      let refusals = 1
+      const answer = <A>(of: string, value: A) =>
+        Effect.suspend(() =>
+          of === refused && refusals-- > 0
+            ? Effect.fail(new CutoverInFlight({}))
+            : Effect.succeed(value)
+        )
+      const revision = 1 as Revision
+      const writing = {
+        put: () => answer("put", { revision }),
+        delete: () => answer("delete", { revision, deleted: true }),
+        txn: () => answer("txn", { revision, succeeded: true, results: [] }),
+        openSession: () => answer("openSession", undefined)
+      } as unknown as RpcSession.Writing
+      const written = Effect.gen(function* () {
+        const session = yield* RpcSession.make(Clients.noted(writing, "s", recorder))
+        yield* session.put("k", "v")
+        yield* session.delete("k")
+        yield* session.txn({ compares: [], onSuccess: [], onFailure: [] })
+      })
+      await Effect.runPromise(written)
+      expect(Findings.clientErrors(recorder.calls, recorder.failedAttempts)).toEqual([
+        expect.stringContaining("an attempt of s: CutoverInFlight")
+      ])
+    }
+  )
 })
 
 describe("the canaries", () => {
