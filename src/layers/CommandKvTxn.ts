@@ -19,13 +19,14 @@ import { AnswerIsNo } from "./CommandFailure.ts"
 import * as CommandFlags from "./CommandFlags.ts"
 import * as CommandOutput from "./CommandOutput.ts"
 import * as RpcClientSocket from "./RpcClientSocket.ts"
+import * as SystemReason from "./SystemReason.ts"
 
 class DescriptionReadFailure extends Data.TaggedError("DescriptionReadFailure")<{
   readonly from: string
   readonly cause: Error
 }> {
   override get message() {
-    return `the description of the transaction could not be read from ${this.from} (${this.cause.message})`
+    return `the description of the transaction could not be read from ${this.from} (${SystemReason.of(this.cause)})`
   }
 }
 

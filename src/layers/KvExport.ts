@@ -12,6 +12,7 @@ import type { PlatformError } from "effect/PlatformError"
 import { type ExportSummary, ExportWriter } from "../domain/kv/ExportFormat.ts"
 import * as Span from "../domain/kv/Span.ts"
 import type { RangeOptions, RangePage } from "../services/KvStore.ts"
+import * as SystemReason from "./SystemReason.ts"
 
 export class ExportFileExists extends Data.TaggedError("ExportFileExists")<{
   readonly path: string
@@ -27,7 +28,7 @@ export class ExportWriteFailure extends Data.TaggedError("ExportWriteFailure")<{
   readonly cause: Error
 }> {
   override get message() {
-    return `the export could not be written to ${this.to} (${this.cause.message}); make room or choose another place, then export again`
+    return `the export could not be written to ${this.to} (${SystemReason.of(this.cause)}); make room or choose another place, then export again`
   }
 }
 

@@ -15,6 +15,7 @@ import type { ExportInvalid } from "../domain/kv/Errors.ts"
 import { type ExportedEntry, ExportReader } from "../domain/kv/ExportFormat.ts"
 import * as Limits from "../domain/Limits.ts"
 import type { TxnOptions } from "../services/KvStore.ts"
+import * as SystemReason from "./SystemReason.ts"
 
 /** The export could not be read. */
 export class ImportReadFailure extends Data.TaggedError("ImportReadFailure")<{
@@ -22,7 +23,7 @@ export class ImportReadFailure extends Data.TaggedError("ImportReadFailure")<{
   readonly cause: Error
 }> {
   override get message() {
-    return `the export could not be read from ${this.from} (${this.cause.message})`
+    return `the export could not be read from ${this.from} (${SystemReason.of(this.cause)})`
   }
 }
 
