@@ -6,7 +6,7 @@
  * afterwards. Proof: `test/e2e/Kek.test.ts`.
  */
 import { randomFillSync } from "node:crypto"
-import { open } from "node:fs/promises"
+import { open, unlink } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -33,7 +33,7 @@ class KekFileFailure extends Data.TaggedError("KekFileFailure")<{
   }
 }
 
-/** Durable when it returns. */
+/** Durable when it returns. What it could not write whole is removed: it is nobody's key yet. */
 const create = async (path: string) => {
   const file = await open(path, "wx", ownerOnly)
   const kek = Buffer.allocUnsafeSlow(kekBytes)
@@ -41,6 +41,9 @@ const create = async (path: string) => {
     await file.writeFile(randomFillSync(kek))
     await file.sync()
     LmdbFile.syncDirectory(dirname(path))
+  } catch (cause) {
+    await unlink(path).catch(() => {})
+    throw cause
   } finally {
     kek.fill(0)
     await file.close()

@@ -1,5 +1,6 @@
 /** `sealog kek generate`. */
-import { readFileSync, statSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -26,6 +27,22 @@ describe("sealog kek generate", () => {
       assertRefused(again, /never overwritten/)
       assertRefused(elsewhere, /could not be written/)
       assert.isTrue(readFileSync(out).equals(bytes))
+    })
+  )
+
+  it.live("leaves nothing behind that would be in the way once there is room", () =>
+    Effect.gen(function* () {
+      const out = join(yield* Process.temporaryDirectory, "kek")
+      // Node ignores the signal of this limit: a write beyond it fails like one on a full disk.
+      const ended = spawnSync(
+        "bash",
+        ["-c", 'ulimit -f 0; exec "$0" src/main.ts kek generate --out "$1"', process.execPath, out],
+        { encoding: "utf8" }
+      )
+      assert.match(ended.stderr, /^sealog: .*could not be written: .*EFBIG.*\(KekFileFailure\)\n$/)
+      assert.strictEqual(ended.status, 1)
+      assert.isFalse(existsSync(out))
+      assert.strictEqual((yield* sealog("kek", "generate", "--out", out)).code, 0)
     })
   )
 })
