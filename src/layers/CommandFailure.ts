@@ -21,6 +21,7 @@ import * as CommandOutput from "./CommandOutput.ts"
 /** EX_SOFTWARE of sysexits.h. */
 const exitCodeHalted = 70
 const exitCodeInterrupted = 130
+const exitCodeRefused = 1
 
 /** The engine has stopped for good; restarting under a mended cause replays from the same entry. */
 export class NodeHalted extends Data.TaggedError("NodeHalted")<{ readonly cause: Error }> {
@@ -45,12 +46,28 @@ export class AnswerIsNo extends Data.TaggedError("AnswerIsNo") {
 /** What was wrong with the command line, in one sentence; help is printed only when asked for. */
 export const presenter: Layer.Layer<never> = CliOutput.layerPresenter({
   present: (event) =>
-    event._tag === "InvalidInvocation"
-      ? CommandOutput.complain(
-          `${event.errors.map(sentenceOf).join("; ")} (usage: ${event.commandPath.join(" ")} --help)`
-        )
+    isInvalid(event)
+      ? CommandOutput.complain(`${problemOf(event)} (usage: ${event.commandPath.join(" ")} --help)`)
       : CliOutput.defaultPresenter.present(event)
 })
+
+type Invalid =
+  | CliOutput.Presenter.InvalidInvocation
+  | (CliOutput.Presenter.Help & { readonly reason: "Implicit" })
+
+/** Help that nobody asked for is of a line that lacks its subcommand. */
+const isInvalid = (event: CliOutput.Presenter.Event): event is Invalid =>
+  event._tag === "InvalidInvocation" || (event._tag === "Help" && event.reason === "Implicit")
+
+const problemOf = (event: Invalid): string => {
+  if (event._tag === "Help") {
+    const known = event.helpDoc.subcommands?.flatMap(({ commands }) => commands) ?? []
+    return `name a subcommand: ${known.map(({ name }) => name).join(", ")}`
+  }
+  // The flags of one that is not known are not known either.
+  const misspelt = event.errors.filter(({ _tag }) => _tag === "UnknownSubcommand")
+  return (misspelt.length > 0 ? misspelt : event.errors).map(sentenceOf).join("; ")
+}
 
 /** Some of effect/cli's messages span lines, and all of them lack a full stop. */
 const sentenceOf = ({ message }: Error) => message.replace(/\s+/g, " ").trim()
@@ -60,9 +77,7 @@ export const report = <A, E, R>(command: Effect.Effect<A, E, R>): Effect.Effect<
   Effect.tapCause(command, (cause) => {
     if (Cause.hasInterruptsOnly(cause)) return Effect.void
     const error = Cause.squash(cause)
-    const isSaid =
-      error instanceof AnswerIsNo || (CliError.isCliError(error) && error._tag === "ShowHelp")
-    if (isSaid) return Effect.void
+    if (error instanceof AnswerIsNo || isOfTheLine(error)) return Effect.void
     const message = error instanceof Error ? error.message : String(error)
     return CommandOutput.complain(
       isBug(cause) ? `this is a bug: ${message}` : named(message, error)
@@ -75,7 +90,15 @@ const named = (message: string, error: unknown): string => {
   return Predicate.hasProperty(failure, "_tag") ? `${message} (${failure._tag})` : message
 }
 
+/** The presenter has said what is wrong with the command line. */
+const isOfTheLine = (error: unknown) => CliError.isCliError(error) && error._tag === "ShowHelp"
+
 const isBug = <E>(cause: Cause.Cause<E>) => Cause.hasDies(cause) && !Cause.hasFails(cause)
+
+const codeOf = <E>(cause: Cause.Cause<E>, error: unknown) => {
+  if (isBug(cause)) return exitCodeHalted
+  return isOfTheLine(error) ? exitCodeRefused : Runtime.getErrorExitCode(error)
+}
 
 /** A command for which an interruption is the normal end sets `process.exitCode` to 0. */
 export const teardown: Runtime.Teardown = (exit, onExit) => {
@@ -84,7 +107,7 @@ export const teardown: Runtime.Teardown = (exit, onExit) => {
     return onExit(process.exitCode === 0 ? 0 : exitCodeInterrupted)
   }
   const error = Cause.squash(exit.cause)
-  const code = isBug(exit.cause) ? exitCodeHalted : Runtime.getErrorExitCode(error)
+  const code = codeOf(exit.cause, error)
   const failure = error instanceof NodeHalted ? error.cause : error
   return AbandonProcess.isCalledFor(failure)
     ? AbandonProcess.abandonProcess(code, onExit)

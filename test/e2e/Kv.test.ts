@@ -72,7 +72,12 @@ describe("sealog kv", () => {
     [["kv", "get", "--endpoint", "127.0.0.1:7000"], /KEY/],
     [["kv", "get", "k", "--endpoint", "7000"], /HOST:PORT/],
     [["kv", "put", "k", "v", "--endpoint", "127.0.0.1:7000", "--nope"], /--nope/],
-    [["kv", "fetch"], /fetch/],
+    [
+      ["kv", "gte", "k", "--endpoint", "127.0.0.1:7000"],
+      /^sealog: Unknown subcommand "gte"[^-]*kv --/
+    ],
+    [[], /^sealog: name a subcommand: serve, kv, .* \(usage: sealog --help\)$/m],
+    [["kv"], /^sealog: name a subcommand: put, get, .* \(usage: sealog kv --help\)$/m],
     [["log", "dump", "--data-dir", "x", "--from", "-1"], /--from/],
     [
       ["kv", "get", "k", "--endpoint", "127.0.0.1:1"],
