@@ -201,10 +201,14 @@ describe("a node that joins", () => {
     })
   )
 
-  live("is told when it has named the port for clients", () =>
+  live("is told when it has named the port for clients, and a client the one for peers", () =>
     Effect.gen(function* () {
       const [one, two] = (yield* places(2)) as [ProcessCluster.Place, ProcessCluster.Place]
       yield* serveAt(one, ["--peer-listen", one.peer])
+      assertRefused(
+        yield* sealog("kv", "put", "a", "b", "--endpoint", one.peer),
+        /may or may not be applied.*no port for clients.*"listen" \(ConnectionLost\)$/m
+      )
       const joining = yield* startAt(two, joinFlags(two, { ...one, peer: one.listen }))
       const ended = yield* joining.end
       assert.strictEqual(ended.code, 1)

@@ -29,7 +29,7 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>()("Connec
   cause: Schema.String
 }) {
   override get message() {
-    return `the connection to ${this.endpoint} ended before the answer came (${this.cause}); a write may or may not be applied, read before you repeat it`
+    return `the connection to ${this.endpoint} ended before the answer came (${this.cause}); a write may or may not be applied, read before you repeat it; if nothing is ever answered there, it is no port for clients: give what the node printed as "listen"`
   }
 }
 
