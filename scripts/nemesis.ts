@@ -8,7 +8,8 @@
  *
  * Progress goes to stderr, the report to stdout; its last line is `episodes N, operations N, violations N,
  * undecided N`, with `--cutover` followed by `, client errors N`. Exit code 0 only if there are none of
- * these. Proof: `test/e2e/Nemesis.test.ts`, `NemesisCutover.test.ts`.
+ * these, and writes flowed again in time after the leader was killed (`Report.tooSlow`). Proof:
+ * `test/e2e/Nemesis.test.ts`, `NemesisCutover.test.ts`, `NemesisCutoverFindings.test.ts`.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -73,7 +74,11 @@ const withCutover = (asked: Asked) =>
         )
       })
     )
-    return { text: Report.cutoverText(outcomes), isGood: Report.isGoodCutover(outcomes) }
+    const isInTime = Report.tooSlow(outcomes).length === 0
+    return {
+      text: Report.cutoverText(outcomes),
+      isGood: Report.isGoodCutover(outcomes) && isInTime
+    }
   })
 
 const command = Command.make(

@@ -1,6 +1,6 @@
 /** What episodes came to, in words. */
 import { summaryOf } from "../../bench/Summary.ts"
-import { inTimeouts } from "../cluster/ElectionTimeouts.ts"
+import { electionMillis, inTimeouts } from "../cluster/ElectionTimeouts.ts"
 import type * as CutoverEpisode from "./CutoverEpisode.ts"
 import * as CutoverPlan from "./CutoverPlan.ts"
 import type { Judged, Outcome } from "./Episode.ts"
@@ -57,20 +57,43 @@ export function text(outcomes: ReadonlyArray<Outcome>): string {
   ].join("\n")
 }
 
+/** Fewer kills are no median to go by. */
+export const killsMin = 9
+const timeoutsMax = 2
+
+type Measured = Pick<CutoverEpisode.Outcome, "flowMillis" | "plan">
+
+/** Why writes flowed again too late after a leader was killed, by the median over all steps. */
+export function tooSlow(outcomes: ReadonlyArray<Measured>): ReadonlyArray<string> {
+  const kills = flowsOf(outcomes, ({ fault }) => fault === "kill")
+  const { median } = summaryOf(kills)
+  return kills.length < killsMin || median <= timeoutsMax * electionMillis
+    ? []
+    : [
+        `TOO SLOW: after ${kills.length} kills writes flowed again after ${inTimeouts(median)} election time-outs in the median, more than ${timeoutsMax}`
+      ]
+}
+
+const flowsOf = (
+  outcomes: ReadonlyArray<Measured>,
+  isMeant: (plan: CutoverPlan.CutoverPlan) => boolean
+): ReadonlyArray<number> =>
+  outcomes.flatMap(({ flowMillis, plan }) =>
+    flowMillis !== undefined && isMeant(plan) ? [flowMillis] : []
+  )
+
 export function cutoverText(outcomes: ReadonlyArray<CutoverEpisode.Outcome>): string {
-  const flows = (isMeant: (plan: CutoverPlan.CutoverPlan) => boolean) =>
-    outcomes.flatMap(({ flowMillis, plan }) =>
-      flowMillis !== undefined && isMeant(plan) ? [flowMillis] : []
-    )
-  const all = summaryOf(flows(() => true))
+  const all = summaryOf(flowsOf(outcomes, () => true))
   const medians = CutoverPlan.faults.map(
-    (fault) => `${fault} ${told(summaryOf(flows((plan) => plan.fault === fault)).median)}`
+    (fault) =>
+      `${fault} ${told(summaryOf(flowsOf(outcomes, (plan) => plan.fault === fault)).median)}`
   )
   const cells = new Set(outcomes.map(({ plan: { fault, step } }) => `${step} ${fault}`))
   return [
     ...outcomes.filter((outcome) => !isGoodCutover([outcome])).map(cutoverEpisode),
     `${cells.size} of ${CutoverPlan.cellCount} pairs of step and fault`,
     `writes flow again after, median in election time-outs: ${medians.join(", ")}, all ${told(all.median)}; slowest ${told(all.max)}`,
+    ...tooSlow(outcomes),
     `${counts(outcomes)}, client errors ${sum(outcomes, ({ clientErrors }) => clientErrors.length)}`
   ].join("\n")
 }

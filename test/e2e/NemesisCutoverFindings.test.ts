@@ -4,12 +4,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { electionMillis } from "../../scripts/cluster/ElectionTimeouts.ts"
 import { Canaries, type Search } from "../../scripts/nemesis/Canaries.ts"
 import * as Clients from "../../scripts/nemesis/Clients.ts"
 import * as Findings from "../../scripts/nemesis/CutoverFindings.ts"
+import * as CutoverPlan from "../../scripts/nemesis/CutoverPlan.ts"
 import type { Call } from "../../scripts/nemesis/History.ts"
 import type { Place } from "../../scripts/nemesis/Nodes.ts"
 import { Recorder } from "../../scripts/nemesis/Recorder.ts"
+import * as Report from "../../scripts/nemesis/Report.ts"
 import { CutoverInFlight } from "../../src/domain/encryption/Errors.ts"
 import type { Revision } from "../../src/domain/Ids.ts"
 import * as RpcSession from "../../src/layers/RpcSession.ts"
@@ -109,6 +112,29 @@ describe("of what clients are told", () => {
       ])
     }
   )
+})
+
+describe("how soon writes flow again after a kill of the leader", () => {
+  const episode = (fault: "kill" | "pause", flowMillis: number | undefined) => ({
+    ...{ flowMillis, plan: { ...CutoverPlan.make(1, 3), fault } }
+  })
+  const kills = (...millis: ReadonlyArray<number>) => millis.map((each) => episode("kill", each))
+  const limit = 2 * electionMillis
+  const inTime = kills(...Array.from({ length: 4 }, () => 1))
+  const late = kills(...Array.from({ length: 4 }, () => 10 * limit))
+
+  it("is bounded by the median of nine kills or more", () => {
+    expect(Report.tooSlow([...inTime, ...kills(limit), ...late])).toEqual([])
+    expect(Report.tooSlow([...inTime, ...kills(limit + 10), ...late])).toEqual([
+      "TOO SLOW: after 9 kills writes flowed again after 2.01 election time-outs in the median, more than 2"
+    ])
+  })
+
+  it("is bounded by nothing if there are fewer, whatever else was measured", () => {
+    const others = Array.from({ length: 9 }, () => episode("pause", 10 * limit))
+    const unreached = episode("kill", undefined)
+    expect(Report.tooSlow([...late, ...late, unreached, ...others])).toEqual([])
+  })
 })
 
 describe("the canaries", () => {
