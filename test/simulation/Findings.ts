@@ -2,6 +2,9 @@
  * What a run has found: the first violation, after which nothing is worth looking at, and how often each
  * fault and each state was reached.
  */
+/** Tells that a fault really does something, at the moment when it does. */
+export type Struck = () => void
+
 export class Findings {
   violation: string | undefined = undefined
   readonly reached = new Map<string, number>()

@@ -9,7 +9,7 @@ import { version } from "../../src/domain/Version.ts"
 import { ClusterAdmin } from "../../src/services/ClusterAdmin.ts"
 import { Introductions } from "../../src/services/Introductions.ts"
 import { tagOf } from "./ClusterCalls.ts"
-import type { Fault } from "./Program.ts"
+import type { Struck } from "./Findings.ts"
 import type { SimulatedNode } from "./SimulatedNode.ts"
 import type { World } from "./World.ts"
 
@@ -21,32 +21,27 @@ export class MembershipFaults {
     this.world = world
   }
 
-  /** Is there a node that was not there yet? */
-  get canJoin(): boolean {
-    const { names, program } = this.world
-    return names.length > program.founders + this.joined
-  }
-
   /** In the background: it takes as long as the rest allows. */
-  joins(wrongKekMillis: number): Effect.Effect<void> {
+  joins(wrongKekMillis: number, struck: Struck): Effect.Effect<void> {
     const joining = Effect.gen({ self: this }, function* () {
       const name = yield* this.admits(wrongKekMillis)
       if (name === undefined) return
+      struck()
       yield* Effect.sleep(this.world.sim.numbers.below(300))
-      yield* this.asks({
-        call: Effect.flatMap(ClusterAdmin, (admin) => admin.promote(name)),
-        isDone: ({ byId, configuration: { voters } }) =>
-          [...byId.values()].some(({ id, nodeName }) => nodeName === name && voters.includes(id))
-      })
+      yield* this.promotes(name)
     })
     return Effect.asVoid(Effect.forkDetach(joining))
   }
 
-  private reach(kind: Fault["kind"]): void {
-    this.world.findings.reach(kind)
+  private promotes(name: NodeName): Effect.Effect<void> {
+    return this.asks({
+      call: Effect.flatMap(ClusterAdmin, (admin) => admin.promote(name)),
+      isDone: ({ byId, configuration: { voters } }) =>
+        [...byId.values()].some(({ id, nodeName }) => nodeName === name && voters.includes(id))
+    })
   }
 
-  /** One that was not there yet becomes a learner. */
+  /** One that was not there yet becomes a learner; `undefined` if there is none, or no time left. */
   private admits(wrongKekMillis: number): Effect.Effect<NodeName | undefined> {
     return Effect.gen({ self: this }, function* () {
       const { world } = this
@@ -67,16 +62,15 @@ export class MembershipFaults {
         }),
         isDone: (members) => Members.memberOf(members, name) !== undefined
       })
-      while (world.node(name).phase !== "up") yield* Effect.sleep(10)
-      this.reach("memberJoins")
-      return name
+      while (world.node(name).phase !== "up" && !world.isOver) yield* Effect.sleep(10)
+      return world.isOver ? undefined : name
     })
   }
 
   /** It waits to be let in, for some time perhaps without being able to take part. */
   private begins(name: string, wrongKekMillis: number): Effect.Effect<void> {
     const { world } = this
-    world.node(name).hasWrongKek = wrongKekMillis > 0
+    if (wrongKekMillis > 0) world.node(name).kek = "wrong"
     world.start(name)
     return wrongKekMillis === 0 ? Effect.void : world.givesRightKek(name, wrongKekMillis)
   }
@@ -93,14 +87,21 @@ export class MembershipFaults {
     })
   }
 
-  leaves(node: SimulatedNode | undefined): Effect.Effect<void> {
+  /** If it is one of three voters, another one is promoted first. */
+  leaves(node: SimulatedNode | undefined, struck: Struck): Effect.Effect<void> {
     if (node === undefined || this.world.program.spares === 0) return Effect.void
-    const leaving = Effect.map(this.removes(node.name), () => this.reach("memberLeaves"))
+    const leaving = Effect.gen({ self: this }, function* () {
+      if (this.world.watch.voters.length <= 3) {
+        const name = yield* this.admits(0)
+        if (name !== undefined) yield* this.promotes(name)
+      }
+      yield* this.removes(node.name, struck)
+    })
     return Effect.asVoid(Effect.forkDetach(leaving))
   }
 
   /** Learners, who are admitted first if need be, take the places of `count` voters from `node` on. */
-  replaces(node: SimulatedNode | undefined, count: number): Effect.Effect<void> {
+  replaces(node: SimulatedNode | undefined, count: number, struck: Struck): Effect.Effect<void> {
     if (node === undefined || this.world.program.spares < count) return Effect.void
     const replacing = Effect.gen({ self: this }, function* () {
       while (this.joined < count) yield* this.admits(0)
@@ -112,7 +113,7 @@ export class MembershipFaults {
         const isMade = exchange.every(
           ({ action, member }) => configuration.voters.includes(member) === (action === "addVoter")
         )
-        if (isMade && exchange.length > 0) this.reach("membersReplaced")
+        if (isMade && exchange.length > 0) struck()
         return isMade || !isKnown ? undefined : exchange
       })
     })
@@ -125,30 +126,35 @@ export class MembershipFaults {
   }
 
   /** Until it is so by the word of whoever leads, or there is no time left. */
-  private removes(name: string): Effect.Effect<void> {
-    return this.changes((members) => {
-      const known = Members.memberOf(members, name as NodeName)
+  private removes(name: string, struck: Struck): Effect.Effect<void> {
+    return this.changes(({ byId, configuration: { voters } }) => {
+      const known = [...byId.values()].find(({ nodeName }) => nodeName === name)
       // A cluster that is left with less than three voters is another test.
-      if (known === undefined || members.configuration.voters.length <= 3) return undefined
-      return [{ action: "remove", member: known.id }]
-    })
+      const isNeeded = known !== undefined && voters.includes(known.id) && voters.length <= 3
+      return known === undefined || isNeeded ? undefined : [{ action: "remove", member: known.id }]
+    }, struck)
   }
 
   /** Proposes at whoever leads, past its administration, what is wanted, until nothing is. */
   private changes(
-    wanted: (members: Members.Members) => ReadonlyArray<Step> | undefined
+    wanted: (members: Members.Members) => ReadonlyArray<Step> | undefined,
+    done?: Struck
   ): Effect.Effect<void> {
     return this.untilDone((members, leader) => {
       const steps = wanted(members)
       if (steps === undefined) return undefined
       const change = Members.changeOf({ transition: "auto", steps }, [])
       return this.world.cluster.engine(leader).changeMembership(change)
-    })
+    }, done)
   }
 
-  /** Calls whoever leads, again and again, until there is no call to make or no time left. */
+  /**
+   * Calls whoever leads, again and again, until there is no call to make or no time left; tells of the
+   * calls that were answered.
+   */
   private untilDone(
-    next: (members: Members.Members, leader: string) => Call | undefined
+    next: (members: Members.Members, leader: string) => Call | undefined,
+    done?: Struck
   ): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { cluster, findings } = this.world
@@ -159,6 +165,7 @@ export class MembershipFaults {
           if (call === undefined) return
           const answer = yield* this.world.call(leader, call, 1_000)
           if (answer !== "lost" && Exit.isFailure(answer)) findings.reach(tagOf(answer.cause))
+          if (answer !== "lost" && Exit.isSuccess(answer)) done?.()
         }
         yield* Effect.sleep(20)
       }

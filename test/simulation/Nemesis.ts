@@ -7,9 +7,12 @@ import * as Option from "effect/Option"
 import type { NodeName } from "../../src/domain/Ids.ts"
 import * as Members from "../../src/domain/members/Members.ts"
 import type { Step } from "./CutoverSteps.ts"
+import { DiskFaults } from "./DiskFaults.ts"
+import type { Struck } from "./Findings.ts"
 import { MembershipFaults } from "./MembershipFaults.ts"
+import { OpeningFaults } from "./OpeningFaults.ts"
 import type { Operators } from "./Operators.ts"
-import type { Fault, TimedFault } from "./Program.ts"
+import type { Fault, FaultKind, FaultOfNode, TimedFault } from "./Program.ts"
 import type { SimulatedNode } from "./SimulatedNode.ts"
 import type { World } from "./World.ts"
 
@@ -17,6 +20,8 @@ export class Nemesis {
   private readonly world: World
   private readonly members: MembershipFaults
   private readonly operators: Operators
+  private readonly damage: DiskFaults
+  private readonly opened: OpeningFaults
   /** Those that wait for their step of the cutover. */
   private armed: Array<TimedFault & { readonly step: Step }> = []
   /** It falls with what it commits next. */
@@ -26,6 +31,8 @@ export class Nemesis {
     this.world = world
     this.members = new MembershipFaults(world)
     this.operators = operators
+    this.damage = new DiskFaults(world)
+    this.opened = new OpeningFaults(world)
     world.watch.steps.onEntered = (step, name) => this.entered(step, name)
     world.watch.onCommit = (name) => this.committed(name)
   }
@@ -42,7 +49,7 @@ export class Nemesis {
           continue
         }
         this.world.note(fault.kind)
-        yield* this.strike(fault)
+        yield* this.strike(fault, this.struckOf(fault.kind))
       }
     })
   }
@@ -57,76 +64,74 @@ export class Nemesis {
     this.armed = this.armed.filter((armed) => armed.step !== step)
     for (const { fault } of due) {
       sim.afterTurn(() => {
-        if (!this.begins(fault, name)) return
-        findings.reach(cellOf(step, fault.kind))
         this.world.note(fault.kind)
-        this.begin(this.strike(fault, name))
+        this.begin(this.strike(fault, this.struckOf(fault.kind, step), name))
       })
     }
   }
 
-  /** Is there anything for it to begin with? */
-  private begins(fault: Fault, entering: string): boolean {
-    const { nodes, program } = this.world
-    switch (fault.kind) {
-      case "restart":
-        return [...nodes.values()].some(({ phase }) => phase === "down" || phase === "halted")
-      case "memberJoins":
-        return this.members.canJoin
-      case "memberLeaves":
-        return program.spares > 0
-      case "membersReplaced":
-        return program.spares >= fault.count
-      default: {
-        const node = "node" in fault ? this.target(fault.node, entering) : undefined
-        return !("node" in fault) || node?.phase === "up"
-      }
+  /** What tells that it really strikes: of its kind each time, of the step it was aimed at once. */
+  private struckOf(kind: FaultKind, step?: Step): Struck {
+    const { findings } = this.world
+    let aimedAt = step
+    return () => {
+      findings.reach(kind)
+      if (aimedAt !== undefined) findings.reach(cellOf(aimedAt, kind))
+      aimedAt = undefined
     }
   }
 
   /** `entering`: the node at which a step of the cutover was entered. */
-  private strike(fault: Fault, entering?: string): Effect.Effect<void> {
+  private strike(fault: Fault, struck: Struck, entering?: string): Effect.Effect<void> {
     const node = "node" in fault ? this.target(fault.node, entering) : undefined
     switch (fault.kind) {
       case "crash":
-        return this.crash(fault, node === undefined ? [] : [node])
+        return this.crash(fault, node === undefined ? [] : [node], struck)
       case "crashOfAll":
-        return this.crash({ ...fault, back: undefined }, this.world.up)
+        return this.crash({ ...fault, back: undefined }, this.world.up, struck)
       case "restart":
-        return this.restart(node)
+        return this.restart(node, struck)
       case "memberJoins":
-        return this.members.joins(fault.wrongKekMillis)
-      case "wrongKek":
-        return this.wrongKek(fault, node)
+        return this.members.joins(fault.wrongKekMillis, struck)
       case "memberLeaves":
-        return this.members.leaves(node)
+        return this.members.leaves(node, struck)
       case "membersReplaced":
-        return this.members.replaces(node, fault.count)
+        return this.members.replaces(node, fault.count, struck)
       case "transfer":
-        return this.transfer(fault.to)
+        return this.transfer(fault.to, struck)
       case "oneWay":
-        return this.oneWay(fault)
-      case "partition":
-        return this.partition(fault, node)
+        return this.oneWay(fault, struck)
       case "loss":
       case "delay":
       case "reorder":
       case "duplication":
       case "lostAnswers":
-        return this.weather(fault)
+        return this.weather(fault, struck)
       case "snapshotBreaks":
-        return Effect.sync(() => {
-          this.world.network.piecesLeft = fault.pieces
-        })
+        return Effect.sync(() => this.world.network.breaksAfter(fault.pieces, struck))
       case "leadersFall":
-        return this.leadersFall(fault)
+        return this.leadersFall(fault, struck)
       case "rotation":
       case "anotherOperator":
-        return this.operators.strike(fault)
-      case "tornWrite":
-        return node === undefined ? Effect.void : this.tear(fault, node)
+        return this.operators.strike(fault, struck)
       default:
-        return node === undefined ? Effect.void : this.damage(fault, node)
+        return node === undefined ? Effect.void : this.strikeNode(fault, node, struck)
+    }
+  }
+
+  private strikeNode(fault: FaultOfNode, node: SimulatedNode, struck: Struck) {
+    switch (fault.kind) {
+      case "partition":
+        return this.partition(fault, node, struck)
+      case "tornWrite":
+        return this.tear(fault, node, struck)
+      case "wrongKek":
+      case "missingKek":
+        return this.opened.withKek(fault, node, struck)
+      case "oldEpochs":
+        return this.opened.withOldEpochs(fault, node, struck)
+      default:
+        return this.damage.strike(fault, node, struck)
     }
   }
 
@@ -136,18 +141,15 @@ export class Nemesis {
     return name === undefined ? undefined : this.world.node(name)
   }
 
-  private reach(kind: Fault["kind"]): void {
-    this.world.findings.reach(kind)
-  }
-
   private crash(
-    { back, kept, kind }: Pick<Fault & { kind: "crash" }, "back" | "kept"> & Pick<Fault, "kind">,
-    nodes: ReadonlyArray<SimulatedNode>
+    { back, kept }: Pick<Fault & { kind: "crash" }, "back" | "kept">,
+    nodes: ReadonlyArray<SimulatedNode>,
+    struck: Struck
   ): Effect.Effect<void> {
     const running = nodes
       .filter(({ phase }) => phase !== "down" && phase !== "crashing")
       .map(({ name }) => name)
-    if (running.length > 0) this.reach(kind)
+    if (running.length > 0) struck()
     const crash = this.world.crash(running, kept)
     return Effect.andThen(
       crash,
@@ -164,23 +166,14 @@ export class Nemesis {
     return Effect.asVoid(Effect.forkDetach(later))
   }
 
-  /** As after a mistake of an operator, who then sees it. */
-  private wrongKek(
-    { kind, millis }: Fault & { kind: "wrongKek" },
-    node: SimulatedNode | undefined
-  ) {
-    if (node?.phase !== "up") return Effect.void
-    this.reach(kind)
-    const { name } = node
-    node.hasWrongKek = true
-    const restart = Effect.andThen(this.world.crash([name], 1), this.world.revive(name))
-    return Effect.andThen(restart, this.world.givesRightKek(name, millis))
-  }
-
   /** In the middle of its next write, whenever that is. */
-  private tear(fault: Fault & { kind: "tornWrite" }, node: SimulatedNode): Effect.Effect<void> {
+  private tear(
+    fault: Fault & { kind: "tornWrite" },
+    node: SimulatedNode,
+    struck: Struck
+  ): Effect.Effect<void> {
     if (node.phase !== "up") return Effect.void
-    const torn = Effect.map(this.torn(node, fault.isKept), () => this.reach(fault.kind))
+    const torn = Effect.map(this.torn(node, fault.isKept), struck)
     const comesBack = Effect.andThen(torn, this.comesBack(node.name, fault.back))
     return Effect.asVoid(Effect.forkDetach(comesBack))
   }
@@ -195,8 +188,10 @@ export class Nemesis {
   }
 
   /** One after the other, so that entries stand on one disk alone (thesis §3.6.2, figure 3.7). */
-  private leadersFall(fault: Fault & { kind: "leadersFall" }): Effect.Effect<void> {
-    const { at, back, count, kind, pauseMillis } = fault
+  private leadersFall(
+    { at, back, count, pauseMillis }: Fault & { kind: "leadersFall" },
+    struck: Struck
+  ): Effect.Effect<void> {
     const { world } = this
     const falling = Effect.gen({ self: this }, function* () {
       for (let fallen = 0; fallen < count && !this.isEnding; fallen++) {
@@ -209,7 +204,7 @@ export class Nemesis {
         if (leader === undefined || this.isEnding) return
         const falls = at === "commit" ? this.fallsAtCommit(leader) : this.torn(leader, true)
         if (Option.isNone(yield* Effect.timeoutOption(falls, 100))) continue
-        this.reach(kind)
+        struck()
         if (at === "commit") world.findings.reach("leaderFellAtCommit")
         yield* this.comesBack(leader.name, back)
       }
@@ -250,7 +245,7 @@ export class Nemesis {
     return this.world.sim.currentTimeMillisUnsafe() >= this.world.program.pace.horizonMillis
   }
 
-  private restart(node: SimulatedNode | undefined): Effect.Effect<void> {
+  private restart(node: SimulatedNode | undefined, struck: Struck): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { world } = this
       const halted = world.up.filter(({ phase }) => phase === "halted")
@@ -262,33 +257,40 @@ export class Nemesis {
       const any = [...world.nameOf.values()].map((name) => world.node(name))
       const down = wanted ?? any.find(({ phase }) => phase === "down")
       if (down === undefined) return
-      this.reach("restart")
+      struck()
       world.start(down.name)
     })
   }
 
-  private partition(fault: Fault & { kind: "partition" }, node: SimulatedNode | undefined) {
+  private partition(
+    fault: Fault & { kind: "partition" },
+    { isOff, name }: SimulatedNode,
+    struck: Struck
+  ): Effect.Effect<void> {
     const { network } = this.world
-    const id = node === undefined ? undefined : network.idOf(node.name)
+    const id = network.idOf(name)
     if (id === undefined) return Effect.void
-    this.reach(fault.kind)
+    if (!isOff) struck()
     return Effect.sync(() => this.world.endsAfter(fault.millis, network.isolate(id)))
   }
 
-  private oneWay(fault: Fault & { kind: "oneWay" }): Effect.Effect<void> {
-    const { network } = this.world
+  /** To the next node, if it would be to itself. */
+  private oneWay(fault: Fault & { kind: "oneWay" }, struck: Struck): Effect.Effect<void> {
+    const { nameOf, network } = this.world
     const from = this.target(fault.from)
     const id = from === undefined ? undefined : network.idOf(from.name)
-    if (id === undefined || id === fault.to) return Effect.void
-    this.reach(fault.kind)
-    return Effect.sync(() => this.world.endsAfter(fault.millis, network.cut(id, fault.to)))
+    if (from === undefined || id === undefined) return Effect.void
+    const to = id === fault.to ? (id % this.world.program.founders) + 1 : fault.to
+    const target = nameOf.get(to)
+    if (!from.isOff && target !== undefined && !this.world.node(target).isOff) struck()
+    return Effect.sync(() => this.world.endsAfter(fault.millis, network.cut(id, to)))
   }
 
   private weather(
-    fault: Fault & { kind: "loss" | "delay" | "reorder" | "duplication" | "lostAnswers" }
+    fault: Fault & { kind: "loss" | "delay" | "reorder" | "duplication" | "lostAnswers" },
+    struck: Struck
   ): Effect.Effect<void> {
-    const { weather } = this.world.network
-    if (fault.kind !== "lostAnswers") this.reach(fault.kind)
+    const { meets, weather } = this.world.network
     const [name, value, calm] = {
       loss: ["loss", "share" in fault ? fault.share : 0, 0] as const,
       duplication: ["repeat", "share" in fault ? fault.share : 0, 0] as const,
@@ -298,66 +300,15 @@ export class Nemesis {
     }[fault.kind]
     return Effect.sync(() => {
       weather[name] = value
+      meets[name] = struck
       this.world.endsAfter(fault.millis, () => {
         weather[name] = calm
+        if (meets[name] === struck) delete meets[name]
       })
     })
   }
 
-  /** What is done to one node and its disk. */
-  private damage(fault: Fault, node: SimulatedNode): Effect.Effect<void> {
-    return Effect.sync(() => {
-      const disk = this.world.disk(node.name)
-      if (fault.kind === "flippedBit") return this.flip(node, fault.at)
-      if (node.phase !== "up") return
-      switch (fault.kind) {
-        case "pause":
-          node.processor.pause()
-          this.world.endsAfter(fault.millis, () => node.processor.resume())
-          break
-        case "drift":
-          node.processor.drift(fault.rate)
-          break
-        case "slowDisk":
-          disk.logWriteMillis = fault.writeMillis
-          break
-        case "logWriteError":
-          node.mayHalt = true
-          disk.nextLogFault = new Error("planted: the log cannot be written")
-          break
-        case "stateWriteError":
-          node.mayHalt = true
-          disk.nextStateFault = new Error("planted: the state cannot be written")
-          break
-        default:
-          return
-      }
-      this.reach(fault.kind)
-    })
-  }
-
-  /** In the log, until somebody has repaired it. */
-  private flip(node: SimulatedNode, at: number): void {
-    const disk = this.world.disk(node.name)
-    const indexes = [...disk.entries.keys()]
-    const index = indexes[Math.floor(at * indexes.length)]
-    if (index === undefined || disk.isDamaged) return
-    this.reach("flippedBit")
-    const sound = disk.entries.get(index)!
-    const damaged = Buffer.from(sound)
-    const byte = Math.floor(at * 997) % damaged.length
-    damaged[byte] = damaged[byte]! ^ (1 << (Math.floor(at * 9973) % 8))
-    disk.entries.set(index, this.world.disguised(index, damaged))
-    const found = disk.entries.get(index)
-    disk.isDamaged = true
-    node.mayHalt = true
-    this.world.endsAfter(700, () => {
-      if (disk.entries.get(index) === found) disk.entries.set(index, sound)
-      disk.isDamaged = false
-    })
-  }
-
-  private transfer(to: number): Effect.Effect<void> {
+  private transfer(to: number, struck: Struck): Effect.Effect<void> {
     const { cluster, nameOf } = this.world
     const leader = cluster.readyLeader()
     const target = nameOf.get(to)
@@ -366,7 +317,7 @@ export class Nemesis {
     if (member === undefined) return Effect.void
     const handOver = cluster.engine(leader).transferLeadership(member.id)
     return Effect.map(this.world.call(leader, handOver), (answer) => {
-      if (answer !== "lost" && Exit.isSuccess(answer)) this.reach("transfer")
+      if (answer !== "lost" && Exit.isSuccess(answer)) struck()
     })
   }
 }

@@ -2,12 +2,14 @@
  * Who administers the encryption of a simulated cluster: goes through the phases, gives up and tries
  * again, calls while another does, and rotates keys. What must never happen: two cutover indexes.
  */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { KeyPurpose } from "../../src/domain/encryption/DataKey.ts"
 import { Cutover } from "../../src/services/Cutover.ts"
 import { EncryptionAdmin } from "../../src/services/EncryptionAdmin.ts"
-import { tagOf } from "./ClusterCalls.ts"
+import { gateReasonsOf, tagOf } from "./ClusterCalls.ts"
+import type { Struck } from "./Findings.ts"
 import type { Fault } from "./Program.ts"
 import type { World } from "./World.ts"
 
@@ -36,10 +38,15 @@ export class Operators {
     })
   }
 
-  strike(fault: Fault & { kind: "rotation" | "anotherOperator" }): Effect.Effect<void> {
-    this.world.findings.reach(fault.kind)
+  /** Strikes once there is a leader that is called. */
+  strike(
+    fault: Fault & { kind: "rotation" | "anotherOperator" },
+    struck: Struck
+  ): Effect.Effect<void> {
     const calling =
-      fault.kind === "rotation" ? this.rotate(fault.purpose) : this.phases(fault.patienceMillis)
+      fault.kind === "rotation"
+        ? this.rotate(fault.purpose, struck)
+        : this.phases(fault.patienceMillis, struck)
     return Effect.asVoid(Effect.forkDetach(calling))
   }
 
@@ -52,28 +59,34 @@ export class Operators {
     this.cutoverIndex = index
   }
 
-  private phases(millis: number): Effect.Effect<void> {
+  private phases(millis: number, struck: Struck = () => {}): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const name = this.world.cluster.readyLeader()
       if (name === undefined) return
+      struck()
       const enable = Effect.flatMap(EncryptionAdmin, (admin) => admin.enableStorageEnvelope)
       const enabled = yield* this.world.call(name, enable, millis)
       if (enabled !== "lost" && Exit.isFailure(enabled)) {
-        this.world.findings.reach(tagOf(enabled.cause))
+        this.refused(enabled.cause)
       }
       yield* Effect.sleep(this.world.sim.numbers.below(60))
       const enableRaft = Effect.flatMap(Cutover, (cutover) => cutover.enableRaftEnvelope)
       const answer = yield* this.world.call(name, enableRaft, millis)
       if (answer === "lost") this.world.findings.reach("operatorLeft")
       else if (Exit.isSuccess(answer)) this.cutOverAt(answer.value.cutoverIndex)
-      else this.world.findings.reach(tagOf(answer.cause))
+      else this.refused(answer.cause)
     })
   }
 
-  private rotate(purpose: KeyPurpose): Effect.Effect<void> {
+  private refused(cause: Cause.Cause<unknown>): void {
+    for (const what of [tagOf(cause), ...gateReasonsOf(cause)]) this.world.findings.reach(what)
+  }
+
+  private rotate(purpose: KeyPurpose, struck: Struck): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const name = this.world.cluster.readyLeader()
       if (name === undefined) return
+      struck()
       const rotated = Effect.flatMap(EncryptionAdmin, (admin) => admin.rotateDek({ purpose }))
       const answer = yield* this.world.call(name, rotated)
       if (answer !== "lost" && Exit.isSuccess(answer)) this.world.findings.reach("rotated")

@@ -48,8 +48,24 @@ export type Fault =
   | { readonly kind: "flippedBit"; readonly node: Target; readonly at: number }
   | { readonly kind: "drift"; readonly node: Target; readonly rate: number }
   | { readonly kind: "slowDisk"; readonly node: Target; readonly writeMillis: number }
+  /** For so long it has less room than users leave free, or than the administration leaves. */
+  | {
+      readonly kind: "fullDisk"
+      readonly node: Target
+      readonly millis: number
+      readonly isForAdmin: boolean
+    }
   /** It is started again with a KEK that is not that of the cluster, and after so long with the right one. */
   | { readonly kind: "wrongKek"; readonly node: Target; readonly millis: number }
+  /** The same without any KEK. */
+  | { readonly kind: "missingKek"; readonly node: Target; readonly millis: number }
+  /** It is started again with the epochs of so many changes ago, and after so long with the newest. */
+  | {
+      readonly kind: "oldEpochs"
+      readonly node: Target
+      readonly millis: number
+      readonly back: number
+    }
   | { readonly kind: "transfer"; readonly to: number }
   /** For so long it has a KEK that is not that of the cluster. */
   | { readonly kind: "memberJoins"; readonly wrongKekMillis: number }
@@ -62,6 +78,7 @@ export type Fault =
   | { readonly kind: "anotherOperator"; readonly patienceMillis: number }
 
 export type FaultKind = Fault["kind"]
+export type FaultOfNode = Extract<Fault, { readonly node: Target }>
 
 export interface TimedFault {
   readonly atMillis: number
@@ -148,7 +165,7 @@ const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
       millis: millis(n)
     })
   ],
-  [1, (n) => ({ kind: "snapshotBreaks", pieces: n.below(4) })],
+  [1, (n) => ({ kind: "snapshotBreaks", pieces: n.below(2) })],
   [2, (n) => ({ kind: "lostAnswers", millis: millis(n) })],
   [1, (n, nodes) => ({ kind: "logWriteError", node: target(n, nodes) })],
   [1, (n, nodes) => ({ kind: "stateWriteError", node: target(n, nodes) })],
@@ -156,7 +173,26 @@ const draws: ReadonlyArray<readonly [count: number, draw: Draw]> = [
   [1, (n, nodes) => ({ kind: "drift", node: target(n, nodes), rate: 0.7 + n.next() * 0.7 })],
   [2, (n, nodes) => ({ kind: "slowDisk", node: target(n, nodes), writeMillis: n.below(60) })],
   [2, (n, nodes) => ({ kind: "transfer", to: 1 + n.below(nodes) })],
+  [
+    1,
+    (n, nodes) => ({
+      kind: "fullDisk",
+      node: target(n, nodes),
+      millis: 50 + millis(n),
+      isForAdmin: n.below(2) === 0
+    })
+  ],
   [1, (n, nodes) => ({ kind: "wrongKek", node: target(n, nodes), millis: millis(n) })],
+  [1, (n, nodes) => ({ kind: "missingKek", node: target(n, nodes), millis: millis(n) })],
+  [
+    1,
+    (n, nodes) => ({
+      kind: "oldEpochs",
+      node: target(n, nodes),
+      millis: 200 + millis(n),
+      back: 1 + n.below(3)
+    })
+  ],
   [2, (n) => ({ kind: "memberJoins", wrongKekMillis: n.below(3) === 0 ? millis(n) : 0 })],
   [1, (n, nodes) => ({ kind: "memberLeaves", node: target(n, nodes) })],
   [1, (n, nodes) => ({ kind: "membersReplaced", node: target(n, nodes), count: 1 + n.below(2) })],
@@ -189,13 +225,20 @@ const paceOf = (numbers: SeededNumbers, mode: Program["mode"], nodes: number): P
   }
 }
 
+const longCrash = (numbers: SeededNumbers, founders: number): Fault => ({
+  kind: "crash",
+  node: 1 + numbers.below(founders),
+  kept: 1,
+  back: 1_000 + numbers.below(500)
+})
+
 /** Seldom entered, so aimed at more often. */
 const aims: ReadonlyArray<Step> = [...steps, "onMinority", "onMinority"]
 const ofMembers: ReadonlyArray<FaultKind> = ["memberJoins", "memberLeaves", "membersReplaced"]
 
 /**
- * Faults that wait for steps of the cutover. The first one goes by the seed, so that a row of seeds
- * aims at each step with each kind in turn; there are more in three runs of four.
+ * Faults that wait for steps of the cutover. The first two go by the seed, so that a row of seeds
+ * aims at each step with each kind in turn; there are more in four runs of five.
  */
 function aimedOf(
   numbers: SeededNumbers,
@@ -203,15 +246,23 @@ function aimedOf(
 ): ReadonlyArray<TimedFault> {
   const canChange = spares > 0
   const possible = draws.filter(([, draw]) => canChange || !ofMembers.includes(kindOf(draw)))
-  const [, draw] = possible[Math.floor(seed / steps.length) % possible.length]!
-  const first = { atMillis: 0, step: steps[seed % steps.length], fault: draw(numbers, founders) }
+  const aimedAt = (number: number): TimedFault => {
+    const [, draw] = possible[Math.floor(number / steps.length) % possible.length]!
+    return { atMillis: 0, step: steps[number % steps.length], fault: draw(numbers, founders) }
+  }
+  const first = [aimedAt(seed), aimedAt(7 * seed + 5)]
   const others = Array.from({ length: numbers.below(5) }, () => {
     const [, another] = oneOf(numbers, possible)
     // Mostly at the first attempt, else at a later one.
     const atMillis = numbers.below(4) === 0 ? numbers.below(400) : 0
     return { atMillis, step: oneOf(numbers, aims), fault: another(numbers, founders) }
   })
-  return [first, ...others]
+  const aimed = [...first, ...others]
+  // A snapshot is sent to who was away for long.
+  const away = aimed.flatMap(({ atMillis, fault, step }) =>
+    fault.kind === "snapshotBreaks" ? [{ atMillis, step, fault: longCrash(numbers, founders) }] : []
+  )
+  return [...aimed, ...away]
 }
 
 export function drawn(seed: number, founders: number): Program {

@@ -2,6 +2,7 @@
 import * as Result from "effect/Result"
 import * as AppliedRecord from "../../src/domain/apply/AppliedRecord.ts"
 import type { GroupId, StateGeneration } from "../../src/domain/Ids.ts"
+import * as LocalRecord from "../../src/domain/log/LocalRecord.ts"
 import * as SnapshotPointerRecord from "../../src/domain/log/SnapshotPointerRecord.ts"
 import type { Changes } from "../../src/domain/state/Changes.ts"
 import type { LogChanges } from "../../src/layers/LogEnvironment.ts"
@@ -62,8 +63,12 @@ export class SimulatedDisk extends MemoryDisk {
   nextTear: Tear | undefined = undefined
   /** A bit of it was flipped, and not flipped back. */
   isDamaged = false
-  /** Writes that a fault has refused. */
-  refusedWrites = 0
+  /** Told when a fault has refused a write. */
+  refused: () => void = () => {}
+  /** The same, of those that its node must not outlive. */
+  onRefused: () => void = () => {}
+  /** The epochs of its node as they were, oldest first. */
+  readonly epochCopies: Array<LocalRecord.LocalRecord["epochs"]> = []
   private readonly watch: DiskWatch
   private readonly isUnsynced: boolean
   /** All but the last write, of a disk that is planted to lose that. */
@@ -84,14 +89,14 @@ export class SimulatedDisk extends MemoryDisk {
       opening === this.opening && this.nextLogFault === undefined
         ? this.writeThrough(opening, changes)
         : super.writeLog(opening, changes)
-    if (fault !== undefined) this.refusedWrites += 1
+    if (opening === this.opening && fault !== undefined) this.hasRefused()
     return tear === undefined ? fault : this.torn(tear)
   }
 
   override commit(changes: Changes): Error | undefined {
     this.watch.stateChanges(this, changes)
     const fault = super.commit(changes)
-    if (fault !== undefined) this.refusedWrites += 1
+    if (fault !== undefined) this.hasRefused()
     return fault
   }
 
@@ -99,6 +104,7 @@ export class SimulatedDisk extends MemoryDisk {
     super.crash(options)
     this.loseUnsynced()
     this.nextTear = undefined
+    this.refused = () => {}
     this.watch.stateReplaced(this)
   }
 
@@ -120,6 +126,12 @@ export class SimulatedDisk extends MemoryDisk {
     return index <= beginsAfter || written.get(index)?.term === term
   }
 
+  private hasRefused(): void {
+    this.refused()
+    this.refused = () => {}
+    this.onRefused()
+  }
+
   private writeThrough(opening: number, changes: LogChanges): Error | undefined {
     if (this.isUnsynced) this.keepSynced()
     const fault = super.writeLog(opening, changes)
@@ -133,6 +145,8 @@ export class SimulatedDisk extends MemoryDisk {
     const { from, until } = changes.remove ?? { from: 0, until: 0 }
     for (let index: number = from; index < until; index++) replace(index, undefined)
     for (const { index, record } of changes.entries) replace(index, writtenOf(record))
+    const local = changes.records.find(({ name }) => name === "local")
+    if (local !== undefined) this.keepEpochs(local.record)
     const pointer = changes.records.find(({ name }) => name === "snapshotPointer")
     if (pointer !== undefined) {
       const decoded = SnapshotPointerRecord.decode(groupId, pointer.record)
@@ -142,6 +156,14 @@ export class SimulatedDisk extends MemoryDisk {
     }
     this.watch.logChanged(this, changes, replaced)
     return fault
+  }
+
+  private keepEpochs(record: Uint8Array): void {
+    const { epochs } = Result.getOrThrow(LocalRecord.decode(groupId, record))
+    const isNew = [...epochs].some(
+      ([keyId, epoch]) => this.epochCopies.at(-1)?.get(keyId) !== epoch
+    )
+    if (isNew || this.epochCopies.length === 0) this.epochCopies.push(epochs)
   }
 
   private keepSynced(): void {

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { InstallSnapshot, Message } from "../../src/domain/raft/Message.ts"
 import type { Exchange, MemoryNetwork } from "../../src/layers/MemoryNetwork.ts"
-import type { Findings } from "./Findings.ts"
+import type { Struck } from "./Findings.ts"
 import type { Sim } from "./Sim.ts"
 import type { SimulatedNode } from "./SimulatedNode.ts"
 
@@ -15,17 +15,21 @@ export interface Ends {
   /** By member id; a spare has one once it was admitted. */
   readonly nameOf: ReadonlyMap<number, string>
   readonly sim: Sim
-  readonly findings: Findings
 }
 
-const calm = { loss: 0, repeat: 0, delayMillis: 1, reorder: 0, answers: 0 }
+/** What may become of a message or of an answer; as a number each. */
+export type Weather = Record<"loss" | "repeat" | "delayMillis" | "reorder" | "answers", number>
+
+const calm: Weather = { loss: 0, repeat: 0, delayMillis: 1, reorder: 0, answers: 0 }
 /** Five founders at most, and two spares, each admitted once. */
 const ids = [1, 2, 3, 4, 5, 6, 7]
 
 export class SimulatedNetwork {
-  readonly weather = { ...calm, delayMillis: 2 }
-  /** Of snapshots, until a connection breaks. */
-  piecesLeft = Number.POSITIVE_INFINITY
+  readonly weather: Weather = { ...calm, delayMillis: 2 }
+  /** Told of each message, or answer, that meets it. */
+  readonly meets: { [Kind in keyof Weather]?: Struck } = {}
+  /** Pieces of snapshots, until a connection breaks. */
+  private breaking = { pieces: Number.POSITIVE_INFINITY, struck: (): void => {} }
   /** How many have cut it, by "from to". */
   private readonly cuts = new Map<string, number>()
   private readonly network: MemoryNetwork
@@ -83,6 +87,11 @@ export class SimulatedNetwork {
     }
   }
 
+  /** The connection of a snapshot breaks after so many pieces. */
+  breaksAfter(pieces: number, struck: Struck): void {
+    this.breaking = { pieces, struck }
+  }
+
   private member(id: number): SimulatedNode | undefined {
     const name = this.ends.nameOf.get(id)
     return name === undefined ? undefined : this.ends.node(name)
@@ -95,12 +104,19 @@ export class SimulatedNetwork {
   private delays(message: Message): ReadonlyArray<number> {
     const { numbers } = this.ends.sim
     const { delayMillis, loss, reorder, repeat } = this.weather
-    if (this.isCut(message.from, message.to) || numbers.next() < loss) return []
-    const copies = numbers.next() < repeat ? 2 : 1
+    if (this.isCut(message.from, message.to) || this.met("loss", numbers.next() < loss)) return []
+    const copies = this.met("repeat", numbers.next() < repeat) ? 2 : 1
     return Array.from({ length: copies }, () => {
-      const isLate = reorder > 0 && numbers.below(3) === 0
-      return numbers.below(delayMillis + 1) + (isLate ? numbers.below(60) : 0)
+      const isLate = this.met("reorder", reorder > 0 && numbers.below(3) === 0)
+      const millis = numbers.below(delayMillis + 1)
+      this.met("delayMillis", millis > 2)
+      return millis + (isLate ? numbers.below(60) : 0)
     })
+  }
+
+  private met(kind: keyof Weather, isMet: boolean): boolean {
+    if (isMet) this.meets[kind]?.()
+    return isMet
   }
 
   private arrive(message: Message): void {
@@ -130,7 +146,7 @@ export class SimulatedNetwork {
     return Effect.suspend(() => {
       const { numbers } = this.ends.sim
       const isCut = this.isCut(this.idOf(from), this.idOf(to))
-      const isLost = isCut || numbers.next() < this.weather.loss
+      const isLost = isCut || this.met("loss", numbers.next() < this.weather.loss)
       return isLost ? Effect.never : this.late
     })
   }
@@ -140,8 +156,9 @@ export class SimulatedNetwork {
     return Effect.gen({ self: this }, function* () {
       const sender = this.member(from)!
       if (!sender.isOff) yield* sender.processor.run(Effect.void)
-      if (sender.isOff || this.isCut(from, to) || this.piecesLeft-- === 0) {
-        this.ends.findings.reach("snapshotBreaks")
+      if (sender.isOff || this.isCut(from, to)) return yield* Effect.fail("broken" as const)
+      if (this.breaking.pieces-- === 0) {
+        this.breaking.struck()
         return yield* Effect.fail("broken" as const)
       }
       yield* this.late

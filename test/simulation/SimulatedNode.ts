@@ -1,5 +1,6 @@
 /** A node of a simulated cluster from outside: its processor, how far it has come, and what it can do. */
 import type * as Fiber from "effect/Fiber"
+import type { Struck } from "./Findings.ts"
 import type { Sim } from "./Sim.ts"
 import { SimProcessor } from "./SimProcessor.ts"
 import type { Watch, Watched } from "./Watch.ts"
@@ -11,8 +12,10 @@ export class SimulatedNode {
   watched: Watched | undefined = undefined
   /** It has been given a reason to stop. */
   mayHalt = false
-  /** It is opened with a KEK that is not that of the cluster, from its next start on. */
-  hasWrongKek = false
+  /** Which KEK it is opened with, from its next start on. */
+  kek: "right" | "wrong" | "missing" = "right"
+  /** Told when it refuses a request because its disk is nearly full; `undefined` if it never was. */
+  refusesForSpace: Struck | undefined = undefined
   /** What it has sent and nobody has got yet goes with its power. */
   losesSent = false
   /** Lives that it began or ended. */

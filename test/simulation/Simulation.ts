@@ -33,7 +33,12 @@ export const states = [
   "leaderFellAtCommit",
   "rotated",
   "operatorLeft",
+  "SpaceLow",
+  "startedWithoutKek",
+  "refusedWithoutKek",
+  "LocalEpochRollback",
   "CapabilityCheckFailed",
+  "EncryptionOff",
   "PeerNotEncryptionCapable",
   "CutoverInFlight",
   "CutoverOutcomeUnknown",
@@ -144,7 +149,7 @@ const heal = (world: World, names: ReadonlyArray<string>): Effect.Effect<void> =
       disk.logWriteMillis = 0
       node.processor.resume()
       node.processor.drift(1)
-      node.hasWrongKek = false
+      node.kek = "right"
       const isFaulty =
         node.phase === "halted" ||
         node.unable !== undefined ||
@@ -207,6 +212,10 @@ const settle = (world: World, { clients, healed, operators }: Settling) =>
     for (const name of names) {
       const { snapshotPointer } = Context.get(cluster.services(name), RaftLogStore)
       if (snapshotPointer().generation > 0) world.findings.reach("snapshotInstalled")
+    }
+    for (const name of names) {
+      const reason = cluster.engine(name).candidacyRenounced()
+      if (reason !== undefined) world.findings.violated("candidacy", `${name}: ${reason}`)
     }
     yield* Effect.sync(() => checkDisks(world, operators.cutoverIndex, names))
   })

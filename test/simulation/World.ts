@@ -16,7 +16,7 @@ import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { type MakeCore, RaftCore } from "../../src/services/RaftCore.ts"
 import { clusterId, MemoryCluster, type NodeServices } from "../support/MemoryCluster.ts"
 import { kekValue } from "../support/MemoryNode.ts"
-import { settings } from "./ClusterCalls.ts"
+import { settings, tagOf } from "./ClusterCalls.ts"
 import { Findings } from "./Findings.ts"
 import { GateKeepsOut } from "./invariants/GateKeepsOut.ts"
 import type { Planted } from "./Planted.ts"
@@ -30,6 +30,9 @@ import { Watch } from "./Watch.ts"
 
 /** What somebody outside gets of a call. */
 export type Answer<A> = Exit.Exit<A, unknown> | "lost"
+
+/** A node whose write was refused has stopped by then. */
+const stopMillisMax = 500
 
 /** How long is waited for something, and what is violated if it does not come. */
 interface Patience {
@@ -83,7 +86,7 @@ export class World {
       settings,
       makeDisk: (name) => this.disk(name),
       stores: planted.stores,
-      kekValueOf: (name) => (this.node(name).hasWrongKek ? this.wrongKekOf(name) : undefined),
+      kekValueOf: (name) => this.kekValueOf(name),
       swaps: (name) => [
         ...planted.swaps(name),
         ...this.watch.steps.swaps(name),
@@ -93,6 +96,7 @@ export class World {
     for (const [at, name] of names.entries()) {
       this.nodes.set(name, new SimulatedNode(name, sim, this.watch))
       this.disk(name).logWriteMillis = program.pace.writeMillis[at]!
+      this.disk(name).onRefused = () => this.mustStop(name)
     }
     this.network = new SimulatedNetwork(this.cluster.network, this)
   }
@@ -141,8 +145,8 @@ export class World {
     const node = this.node(name)
     if (node.phase !== "down") return
     node.phase = "starting"
-    node.lives(node.hasWrongKek ? "has another KEK" : undefined)
-    node.mayHalt = this.disk(name).isDamaged || node.hasWrongKek
+    node.lives(node.kek === "right" ? undefined : `has a KEK that is ${node.kek}`)
+    node.mayHalt = this.disk(name).isDamaged || node.kek !== "right"
     const makeCore: MakeCore = (given) => {
       const { messageBytesMax, preVote } = this.program.pace
       const options = { ...given, messageBytesMax, preVote }
@@ -213,8 +217,8 @@ export class World {
     this.lasts(millis)
     const repaired = Effect.gen({ self: this }, function* () {
       const node = this.node(name)
-      if (!node.hasWrongKek) return
-      node.hasWrongKek = false
+      if (node.kek === "right") return
+      node.kek = "right"
       if (!node.isOff) yield* this.crash([name], 1)
       this.start(name)
     })
@@ -238,11 +242,19 @@ export class World {
       const isHeard = this.disk(name).opening === opening
       if (!isHeard || Option.isNone(answer)) return "lost" as const
       if (this.network.weather.answers > 0 && this.sim.numbers.below(2) === 0) {
-        this.findings.reach("lostAnswers")
+        this.network.meets.answers?.()
         return "lost" as const
       }
+      const isForSpace = Exit.isFailure(answer.value) && tagOf(answer.value.cause) === "SpaceLow"
+      if (isForSpace) this.refusedForSpace(node)
       return answer.value
     })
+  }
+
+  private refusedForSpace(node: SimulatedNode): void {
+    this.findings.reach("SpaceLow")
+    if (node.refusesForSpace !== undefined) return node.refusesForSpace()
+    this.findings.violated("space", `${node.name} never wanted room, and refuses for that`)
   }
 
   /** Not a moment before: a duration is rounded to nanoseconds, so one more is waited. */
@@ -278,6 +290,9 @@ export class World {
   private hasStarted(node: SimulatedNode, exit: Exit.Exit<void, unknown>): void {
     node.opening = undefined
     if (node.phase !== "starting") return
+    if (node.kek === "missing") {
+      this.findings.reach(Exit.isSuccess(exit) ? "startedWithoutKek" : "refusedWithoutKek")
+    }
     if (Exit.isSuccess(exit)) {
       node.phase = "up"
       this.nameOf.set(this.cluster.memberId(node.name), node.name)
@@ -309,6 +324,21 @@ export class World {
     this.mustHaveReason(node, exit.cause, "halted")
   }
 
+  /** Whoever cannot write must not go on (SPEC §8). */
+  private mustStop(name: string): void {
+    const node = this.node(name)
+    const { life } = node
+    const look = () => {
+      if (node.life !== life || node.phase === "halted" || node.isOff) return
+      if (node.processor.isPaused) return this.endsAfter(stopMillisMax, look)
+      this.findings.violated(
+        "halt",
+        `${name} goes on for ${stopMillisMax} ms after a refused write`
+      )
+    }
+    this.endsAfter(stopMillisMax, look)
+  }
+
   /** A node stops because a fault made it, and for no other reason. */
   private mustHaveReason(node: SimulatedNode, cause: Cause.Cause<unknown>, state: string): void {
     const mayHalt = node.mayHalt || node.name === this.planted.mayHalt
@@ -317,8 +347,10 @@ export class World {
   }
 
   /** No two nodes have the same wrong one. */
-  private wrongKekOf(name: string): number {
-    return 100 + this.names.indexOf(name)
+  private kekValueOf(name: string): number | "none" | undefined {
+    const { kek } = this.node(name)
+    if (kek === "right") return undefined
+    return kek === "missing" ? "none" : 100 + this.names.indexOf(name)
   }
 
   private *unable(): Iterable<readonly [name: string, reason: string]> {

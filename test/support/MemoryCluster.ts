@@ -16,6 +16,7 @@ import type { ClusterId, MemberId, NodeName } from "../../src/domain/Ids.ts"
 import { invariant } from "../../src/domain/Invariant.ts"
 import type { Member } from "../../src/domain/members/Member.ts"
 import * as CapabilityLive from "../../src/layers/CapabilityLive.ts"
+import * as KekProviderNone from "../../src/layers/KekProviderNone.ts"
 import * as KeystoreLive from "../../src/layers/KeystoreLive.ts"
 import * as MemberChallengeMemory from "../../src/layers/MemberChallengeMemory.ts"
 import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
@@ -40,7 +41,7 @@ export interface MemoryClusterOptions {
   readonly settings?: Partial<NodeSettings>
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>>
   /** Of every byte of the KEK with which a node is opened next, if it is not that of all others. */
-  readonly kekValueOf?: (name: string) => number | undefined
+  readonly kekValueOf?: (name: string) => number | "none" | undefined
   /** A disk that is watched, instead of a plain one. */
   readonly makeDisk?: (name: string) => MemoryDisk
   /** Stores with a bug planted in them, instead of the plain ones. */
@@ -74,11 +75,14 @@ const nodeLayer = (cluster: MemoryCluster, name: string, seed: number) =>
   }).pipe(
     Layer.provideMerge((cluster.options.stores ?? NodeMemory.stores)({ disk: cluster.disk(name) })),
     Layer.provide(admission(cluster)),
-    Layer.provide(kek(cluster.options.kekValueOf?.(name))),
+    Layer.provide(kekOf(cluster.options.kekValueOf?.(name))),
     Layer.provideMerge(csprng(seed)),
     Layer.provideMerge(NodeConfigLive.layer(cluster.options.settings)),
     Layer.provide(Logger.layer(cluster.options.loggers ?? []))
   )
+
+const kekOf = (value: number | "none" | undefined) =>
+  value === "none" ? KekProviderNone.layer : kek(value)
 
 export type NodeServices = Layer.Success<ReturnType<typeof nodeLayer>>
 
