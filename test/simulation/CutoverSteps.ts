@@ -129,6 +129,10 @@ export class CutoverSteps {
     return [...this.markers.keys()]
   }
 
+  isMarker(position: Position): boolean {
+    return this.at(position) !== undefined
+  }
+
   private at({ index, term }: Position): Marker | undefined {
     return this.markers.get(index)?.find((marker) => marker.term === term)
   }

@@ -15,7 +15,12 @@ import { cells, simulate, states } from "./Simulation.ts"
 const seedsOfThree = Array.from({ length: 900 }, (_, at) => at + 1)
 const seedsOfFive = Array.from({ length: 100 }, (_, at) => at + 1)
 
-const seldomStates: ReadonlyArray<string> = ["DrainTimedOut", "RaftDekChanged"]
+const seldomStates: ReadonlyArray<string> = [
+  "DrainTimedOut",
+  "RaftDekChanged",
+  "markerStale",
+  "snapshotAtMarker"
+]
 
 /**
  * Steps of the cutover with the faults that begin there, without those that a thousand seeds may miss:

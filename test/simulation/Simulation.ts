@@ -43,7 +43,12 @@ export const states = [
   "CutoverInFlight",
   "CutoverOutcomeUnknown",
   "DrainTimedOut",
-  "RaftDekChanged"
+  "RaftDekChanged",
+  "markerTruncated",
+  "cutOverAfterTruncation",
+  "markerStale",
+  "snapshotOverMarker",
+  "snapshotAtMarker"
 ] as const
 
 /** What the cutover is crossed with: each of its steps with each fault that begins there. */

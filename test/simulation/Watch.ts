@@ -69,6 +69,9 @@ export class Watch implements DiskWatch {
   private readonly states: EqualStates
   /** The configuration whose quorum has committed an entry: a later one may need more. */
   private readonly committedWith = new Map<number, Membership>()
+  /** By index, whatever they did. */
+  private readonly appliedMarkers = new Set<number>()
+  private isMarkerTruncated = false
   private readonly diskOf: (member: number) => SimulatedDisk | undefined
   /** Of the newest configuration that has committed anything. */
   voters: ReadonlyArray<number> = []
@@ -130,6 +133,8 @@ export class Watch implements DiskWatch {
       this.committed.lost(disk.name, index, before, disk.beginsAfter)
     }
     if (operation === "persist" && replaced.size > 0) this.findings.reach("tailTruncated")
+    if (operation === "persist") this.truncated(replaced)
+    if (operation === "install") this.snapshotInstalled(disk)
     for (const { index, record } of entries) {
       const written = writtenOf(record)
       this.logs.written(disk.name, index, written, disk.written.get(index - 1))
@@ -152,7 +157,7 @@ export class Watch implements DiskWatch {
       this.states.compare(disk.name, index)
       for (const at of this.steps.indexes) {
         const entry = at <= index ? this.committed.at(at) : undefined
-        if (entry !== undefined) this.steps.applied(disk.name, { index: at, term: entry.term })
+        if (entry !== undefined) this.markerApplied(disk.name, { index: at, term: entry.term })
       }
     })
   }
@@ -160,6 +165,34 @@ export class Watch implements DiskWatch {
   stateReplaced(disk: SimulatedDisk): void {
     this.applied.begins(disk.name, appliedIn(disk.tables)?.index ?? 0)
     this.states.replaced(disk)
+  }
+
+  private markerApplied(name: string, position: { readonly index: number; readonly term: number }) {
+    const { index } = position
+    if (!this.steps.isMarker(position)) return
+    this.steps.applied(name, position)
+    if (this.appliedMarkers.has(index)) return
+    this.appliedMarkers.add(index)
+    const cutoverIndex = this.sealing.at(position)?.cutoverIndex
+    if (cutoverIndex === 0) this.findings.reach("markerStale")
+    if (cutoverIndex === index && this.isMarkerTruncated) {
+      this.findings.reach("cutOverAfterTruncation")
+    }
+  }
+
+  private truncated(replaced: ReadonlyMap<number, Written>): void {
+    for (const [index, { term }] of replaced) {
+      if (!this.steps.isMarker({ index, term })) continue
+      this.isMarkerTruncated = true
+      this.findings.reach("markerTruncated")
+    }
+  }
+
+  /** Is the last entry that it stands for the marker that counts? */
+  private snapshotInstalled({ beginsAfter, beginsAfterTerm }: SimulatedDisk): void {
+    const at = this.sealing.at({ index: beginsAfter, term: beginsAfterTerm })
+    if (at !== undefined && at.cutoverIndex === beginsAfter) this.findings.reach("snapshotAtMarker")
+    if (at !== undefined && at.cutoverIndex !== 0) this.findings.reach("snapshotOverMarker")
   }
 
   /** A leader has taken more for committed, in the turn that is being taken. */
