@@ -4,7 +4,8 @@
  * The safe variants must hold in every trace and, among them, reach every witness; each gap
  * variant must break the invariant it names; the real core must follow the traces of the protocol move by
  * move. What must never happen: a success of a run in which one of these was not seen, or in which traces
- * ended early. Proof: the gaps themselves; a rule nobody needs is a gap that is not caught.
+ * ended early. Proof: the gaps themselves, since a rule nobody needs is a gap that is not caught; and
+ * `test/spec/Verdict.test.ts`.
  * `--keep` chooses the traces that `test/spec/Traces.test.ts` follows, anew.
  */
 import { readFileSync } from "node:fs"
@@ -12,6 +13,7 @@ import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import * as CoreTraces from "./spec/CoreTraces.ts"
 import * as Quint from "./spec/Quint.ts"
+import * as Verdict from "./spec/Verdict.ts"
 
 const { values } = parseArgs({
   options: {
@@ -23,23 +25,26 @@ const { values } = parseArgs({
 })
 const { seed, steps } = values
 const source = readFileSync(Quint.model, "utf8")
-const safes = [...source.matchAll(/^module (safe\w*) /gm)].map(([, name]) => name!)
+const variants = [...source.matchAll(/^module (\w+) [^}]*?OFF = Set\(([^)]*)\)/gm)].map(
+  ([, name, off]) => ({ name: name!, off: off!.split(",").map((rule) => rule.trim()) })
+)
+const safes = variants.filter(({ name }) => name.startsWith("safe"))
 const gaps = [...source.matchAll(/^module gap(\w+) [^}]*?val mustBreak = (\w+)/gm)]
+const rules = [...source.matchAll(/^ {4}\| (\w+) +\/\/ /gm)].map(([, name]) => name!)
 const witnesses = [
   ...source.slice(source.indexOf("--- Witnesses")).matchAll(/^ {2}val (\w+) = seen/gm)
 ].map(([, name]) => name!)
 const conjuncts = /val safety = and \{([^}]*)\}/.exec(source)?.[1] ?? ""
 const invariants = conjuncts.split(",").map((name) => name.trim())
-/** Where the guard is alone, the model does what the core never would. */
-const followed = safes.filter((name) => name !== "safeGuardAlone")
+/** Where another rule is off, the model does what the core never would. */
+const followed = safes.filter(({ off }) =>
+  off.every((rule) => ["", "AppendGuard", "Rotations"].includes(rule))
+)
 const followedCount = 100
 const gapSamples = 5_000
 
-let failures = 0
-function report(isRight: boolean, line: string): void {
-  if (!isRight) failures += 1
-  console.log(`${isRight ? "ok  " : "FAIL"} ${line}`)
-}
+const report = ({ isRight, text }: Verdict.Check) =>
+  console.log(`${isRight ? "ok  " : "FAIL"} ${text}`)
 
 /** All of them, as many at a time as there are processors; what is told is told in order. */
 async function inTurn<A, B>(
@@ -61,30 +66,24 @@ async function inTurn<A, B>(
 
 Quint.install()
 console.log(`invariants: ${invariants.join(", ")}`)
-let safeTraces = 0
-const reached = new Map(witnesses.map((name) => [name, 0]))
+const safeResults: Array<Verdict.Safe> = []
 await inTurn(
   safes,
-  (main) => {
+  ({ name: main }) => {
     const rest = ["--invariants", ...invariants, "--witnesses", ...witnesses]
     return Quint.run({ main, samples: Number(values.traces), steps, seed, rest })
   },
-  (main, { text, verdict }) => {
-    const traces = Number(/out of (\d+) explored/.exec(text)?.[1] ?? 0)
-    const shortest = Number(/min=(\d+)/.exec(text)?.[1] ?? 0) - 1
-    const isWhole = verdict === "holds" && traces > 0 && shortest === Number(steps)
-    report(isWhole, `${main}: ${verdict} in ${traces} traces of at least ${shortest} steps`)
-    if (isWhole) safeTraces += traces
-    else console.log(text)
-    for (const [name, before] of reached) {
-      const count = Number(new RegExp(`\\b${name} was witnessed in (\\d+)`).exec(text)?.[1] ?? 0)
-      reached.set(name, before + count)
-    }
+  ({ name }, said) => {
+    const result = Verdict.safeOf(name, said, witnesses)
+    const check = Verdict.safeCheck(result, Number(steps))
+    safeResults.push(result)
+    report(check)
+    if (!check.isRight) console.log(said.text)
   }
 )
-for (const [name, count] of reached) report(count > 0, `witness ${name}: in ${count} traces`)
+for (const check of Verdict.witnessChecks({ safes: safeResults, witnesses })) report(check)
 
-let caught = 0
+const gapResults: Array<Verdict.Gap> = []
 await inTurn(
   gaps,
   ([, name]) => {
@@ -92,26 +91,38 @@ await inTurn(
     return Quint.run({ main: `gap${name}`, samples: gapSamples, steps, seed, rest })
   },
   ([, name, invariant], { text, verdict }) => {
-    if (verdict === "breaks") caught += 1
-    report(verdict === "breaks", `gap ${name}: ${invariant} ${verdict}`)
+    const result = { name: name!, invariant: invariant!, verdict }
+    gapResults.push(result)
+    report(Verdict.gapCheck(result))
     if (verdict === "failed") console.log(text)
   }
 )
+const neverOff = rules.filter((rule) => !variants.some(({ off }) => off.includes(rule)))
+for (const rule of neverOff) report(Verdict.neverOffCheck(rule))
 
+const followedResults: Array<Verdict.Followed> = []
 const pool: Array<Awaited<ReturnType<typeof CoreTraces.made>>[number]> = []
 await inTurn(
   followed,
-  (variant) => CoreTraces.made({ variant, count: followedCount, steps, seed }),
-  (variant, traces) => {
+  ({ name: variant }) => CoreTraces.made({ variant, count: followedCount, steps, seed }),
+  ({ name }, traces) => {
     const departures = CoreTraces.departures(traces)
-    report(
-      departures.length === 0,
-      `core: follows ${traces.length - departures.length} of ${traces.length} traces of ${variant}`
-    )
+    const traceCount = traces.length
+    const result = { name, traceCount, departureCount: departures.length }
+    followedResults.push(result)
+    report(Verdict.followedCheck(result))
     for (const departure of departures.slice(0, 1)) console.log(departure)
     pool.push(...traces)
   }
 )
 if (values.keep) console.log(CoreTraces.keep(pool))
-console.log(`safe ${safeTraces} traces, gaps ${caught} of ${gaps.length} caught`)
-process.exitCode = failures === 0 && safes.length > 0 && gaps.length > 0 ? 0 : 1
+const { exitCode, lastLine } = Verdict.verdictOf({
+  steps: Number(steps),
+  witnesses,
+  safes: safeResults,
+  gaps: gapResults,
+  followed: followedResults,
+  neverOff
+})
+console.log(lastLine)
+process.exitCode = exitCode
