@@ -220,7 +220,8 @@ const settle = (world: World, { clients, healed, operators }: Settling) =>
     }
     for (const name of names) {
       const reason = cluster.engine(name).candidacyRenounced()
-      if (reason !== undefined) world.findings.violated("candidacy", `${name}: ${reason}`)
+      if (reason !== undefined)
+        world.findings.violated("liveness", `${name} has renounced: ${reason}`)
     }
     yield* Effect.sync(() => checkDisks(world, operators.cutoverIndex, names))
   })
