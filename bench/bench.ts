@@ -4,16 +4,16 @@
  * What counts are the ratios of one run: the machine is the same for both then. Every put is answered
  * after its entry is synced and applied; nothing is switched off. With `--json` the report is one line.
  */
-import { parseArgs } from "node:util"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as ScriptOptions from "../scripts/ScriptOptions.ts"
 import * as Node from "./Node.ts"
 import * as Report from "./Report.ts"
 import * as Round from "./Round.ts"
 import * as Seals from "./Seals.ts"
 
-const { values: flags } = parseArgs({
+const { values: flags } = ScriptOptions.parse({
   options: {
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "5" },

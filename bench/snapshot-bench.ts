@@ -2,11 +2,13 @@
  * `npm run snapshot-bench -- --mebibytes 1024`: how fast a snapshot goes from one process to another
  * through a local socket, and how much memory both need. Exit code 1 if a value is missing.
  */
-import { parseArgs } from "node:util"
+import * as ScriptOptions from "../scripts/ScriptOptions.ts"
 import type { Report } from "./SnapshotProcess.ts"
 import { run } from "./SnapshotRun.ts"
 
-const { values } = parseArgs({ options: { mebibytes: { type: "string", default: "256" } } })
+const { values } = ScriptOptions.parse({
+  options: { mebibytes: { type: "string", default: "256" } }
+})
 
 const mebibytes = (bytes: number) => (bytes / 1024 ** 2).toFixed(0)
 

@@ -5,10 +5,10 @@
  * `files N passed, stanzas N passed, N failed, N skipped`. Exit code 0 only if stanzas were there and
  * none failed. Proof: `test/domain/raft/interop/Script.test.ts`, `interop.test.ts`.
  */
-import { parseArgs } from "node:util"
 import * as Folder from "../test/domain/raft/interop/Folder.ts"
+import * as ScriptOptions from "./ScriptOptions.ts"
 
-const { values } = parseArgs({ options: { dir: { type: "string" } } })
+const { values } = ScriptOptions.parse({ options: { dir: { type: "string" } } })
 const folder = values.dir ?? Folder.defaultFolder()
 
 const counts = { passed: 0, failed: 0, skipped: 0 }

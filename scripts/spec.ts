@@ -10,12 +10,12 @@
  */
 import { readFileSync } from "node:fs"
 import { availableParallelism } from "node:os"
-import { parseArgs } from "node:util"
+import * as ScriptOptions from "./ScriptOptions.ts"
 import * as CoreTraces from "./spec/CoreTraces.ts"
 import * as Quint from "./spec/Quint.ts"
 import * as Verdict from "./spec/Verdict.ts"
 
-const { values } = parseArgs({
+const { values } = ScriptOptions.parse({
   options: {
     traces: { type: "string", default: "500" },
     steps: { type: "string", default: "50" },

@@ -18,8 +18,15 @@ import * as Ledger from "./Ledger.ts"
 import * as LedgerMachine from "./LedgerMachine.ts"
 import { program } from "./Program.ts"
 
-const { values } = parseArgs({ options: { "data-dir": { type: "string" } } })
-const directory = values["data-dir"] ?? "data/embedded"
+const directoryOf = () => {
+  try {
+    return parseArgs({ options: { "data-dir": { type: "string" } } }).values["data-dir"]
+  } catch (cause) {
+    console.error(cause instanceof Error ? cause.message : String(cause))
+    process.exit(1)
+  }
+}
+const directory = directoryOf() ?? "data/embedded"
 
 /** Made on the first run. It is beside the node's directory here; yours comes from elsewhere. */
 const kekFile = (path: string) =>
