@@ -4,6 +4,7 @@ import type { Options } from "../../src/domain/raft/Options.ts"
 import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
 import type { Raft } from "../../src/domain/raft/Raft.ts"
 import * as NodeMemory from "../../src/layers/NodeMemory.ts"
+import type { NodeSettings } from "../../src/services/NodeConfig.ts"
 import type { Swap } from "../support/SwappedLayers.ts"
 import type { Program } from "./Program.ts"
 
@@ -17,6 +18,8 @@ export interface CoreParts {
 export interface Planted {
   readonly makeCore: (parts: CoreParts) => Raft
   readonly stores: typeof NodeMemory.stores
+  /** In the place of those that every simulated node has. */
+  readonly settings?: Partial<NodeSettings>
   /** In the place of services of the node of this name. */
   readonly swaps: (name: string) => ReadonlyArray<Swap>
   /** Around the whole run: what is changed for it is as before afterwards. */

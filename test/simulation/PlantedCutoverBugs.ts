@@ -6,7 +6,6 @@
  * together with it (`besides`), by a seed that shows nothing when the guard alone is off.
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Command from "../../src/domain/encryption/Command.ts"
 import { AppendGuard } from "../../src/domain/engine/AppendGuard.ts"
@@ -21,7 +20,7 @@ import { QuiescenceBarrier } from "../../src/services/QuiescenceBarrier.ts"
 import { type Proposal, RaftEngine } from "../../src/services/RaftEngine.ts"
 import { WrapFlag } from "../../src/services/WrapFlag.ts"
 import { type Swap, seen, swap } from "../support/SwappedLayers.ts"
-import type * as Planted from "./Planted.ts"
+import * as Planted from "./Planted.ts"
 import * as PlantedPrograms from "./PlantedPrograms.ts"
 import { both, type Method, patched, swapped, together } from "./PlantedServices.ts"
 import type { Program } from "./Program.ts"
@@ -168,6 +167,35 @@ const handedOverLate = swapped(() => {
   ]
 })
 
+/** No bug: an operator's wait ends long before the marker is on a majority of slow disks. */
+const callersHaveNoTime: Planted.Planted = {
+  ...Planted.none,
+  settings: { cutoverTimeoutMillis: 10 }
+}
+
+/**
+ * Whose time is over once the marker was proposed opens the barrier behind itself. The run goes on: it has
+ * not been told what became of the marker, and its caller is no longer awaited.
+ */
+const openedOnTimeOut = swapped(() => {
+  const node: { barrier?: QuiescenceBarrier["Service"] } = {}
+  return [
+    seen(QuiescenceBarrier, (barrier) => {
+      node.barrier = barrier
+    }),
+    swap(Cutover, (cutover) => ({
+      ...cutover,
+      enableRaftEnvelope: Effect.tapError(cutover.enableRaftEnvelope, ({ _tag }) =>
+        Effect.sync(() => {
+          const state = cutover.state()
+          const hasTimedOut = "isAwaited" in state && !state.isAwaited
+          if (_tag === "CutoverOutcomeUnknown" && hasTimedOut) node.barrier?.open()
+        })
+      )
+    }))
+  ]
+})
+
 type Propose = (proposal: Proposal, ...rest: ReadonlyArray<never>) => void
 
 /** The engine takes a proposal in whatever term it leads. */
@@ -251,25 +279,11 @@ export const secondLine: Readonly<Record<string, Planted.Planted>> = {
       }
     }))
   ),
-  /** A caller that goes away, or has waited long enough, opens the barrier behind it. */
-  barrierOpensOnTimeOut: behindGuard(
-    swapped(() => {
-      const node: { barrier?: QuiescenceBarrier["Service"] } = {}
-      return [
-        seen(QuiescenceBarrier, (barrier) => {
-          node.barrier = barrier
-        }),
-        swap(Cutover, (cutover) => ({
-          ...cutover,
-          enableRaftEnvelope: Effect.onExit(cutover.enableRaftEnvelope, (exit) =>
-            Effect.sync(() => {
-              if (Exit.isFailure(exit)) node.barrier?.open()
-            })
-          )
-        }))
-      ]
-    })
-  )
+  barrierOpensOnTimeOut: {
+    ...together(both(guardOff, callersHaveNoTime), openedOnTimeOut),
+    alone: both(openedOnTimeOut, callersHaveNoTime),
+    program: PlantedPrograms.slowDisks
+  }
 }
 
 const cutoverBugs = {

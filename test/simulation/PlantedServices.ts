@@ -39,6 +39,7 @@ export const swapped = (swaps: (name: string) => ReadonlyArray<Swap>): Planted.P
 /** One bug in two places. */
 export const both = (first: Planted.Planted, second: Planted.Planted): Planted.Planted => ({
   ...first,
+  settings: { ...first.settings, ...second.settings },
   swaps: (name) => [...first.swaps(name), ...second.swaps(name)],
   during: (run) => first.during(() => second.during(run))
 })

@@ -83,7 +83,7 @@ export class World {
     this.cluster = new MemoryCluster({
       founders: names.slice(0, program.founders),
       seed: program.seed,
-      settings,
+      settings: { ...settings, ...planted.settings },
       makeDisk: (name) => this.disk(name),
       stores: planted.stores,
       kekValueOf: (name) => this.kekValueOf(name),
