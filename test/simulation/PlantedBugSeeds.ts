@@ -47,6 +47,7 @@ export const seeds: Readonly<Record<string, Caught>> = {
   forgetsVote: { seed: 2, nodes: 3, invariant: "I1" },
   answersBeforeSync: { seed: 1, nodes: 3, invariant: "I4" },
   swallowsWriteErrors: { seed: 17, nodes: 3, invariant: "I4" },
+  swallowsStateErrors: { seed: 1, nodes: 3, invariant: "I6" },
   compactsTooFar: { seed: 2, nodes: 3, invariant: "halt" },
   sendsBeforePersisting: { seed: 1, nodes: 3, invariant: "I4" },
   appliesOutOfOrder: { seed: 1, nodes: 3, invariant: "I6" },

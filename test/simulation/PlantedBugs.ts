@@ -14,11 +14,14 @@ import type { Request } from "../../src/domain/log/Request.ts"
 import type { Entry } from "../../src/domain/raft/Entry.ts"
 import type { PlantedBug } from "../../src/domain/raft/PlantedBug.ts"
 import type { Ready } from "../../src/domain/raft/Ready.ts"
+import type { Changes } from "../../src/domain/state/Changes.ts"
+import { MemoryDisk } from "../../src/layers/MemoryDisk.ts"
 import * as Planted from "./Planted.ts"
 import * as PlantedApplyBugs from "./PlantedApplyBugs.ts"
 import * as PlantedCutoverBugs from "./PlantedCutoverBugs.ts"
 import * as PlantedGateBugs from "./PlantedGateBugs.ts"
 import * as PlantedPrograms from "./PlantedPrograms.ts"
+import { type Method, patched } from "./PlantedServices.ts"
 import { inLog, inState } from "./PlantedStores.ts"
 import * as PlantedWriterBugs from "./PlantedWriterBugs.ts"
 
@@ -60,6 +63,8 @@ const withGaps = (entries: ReadonlyArray<Entry>): ReadonlyArray<Entry> =>
   entries.map((entry) =>
     entry.kind === "normal" && entry.index % 5 === 0 ? { ...entry, kind: "noop" as const } : entry
   )
+
+type Commit = (changes: Changes) => Error | undefined
 
 /** A leader that proposes something else than it is asked for. */
 const proposing = (change: (request: Request) => Request): Planted.Planted => ({
@@ -150,6 +155,18 @@ export const all: Readonly<Record<string, Planted.Planted>> = {
   swallowsWriteErrors: inLog((store) => ({
     persist: (write) => Effect.ignore(store.persist(write))
   })),
+  /** The same of the state: a commit that failed is missing, and the next one is made. */
+  swallowsStateErrors: {
+    ...patched<Commit & Method>(
+      MemoryDisk,
+      "commit",
+      (original) =>
+        function (this: MemoryDisk, changes: Changes) {
+          if (original.call(this, changes) !== undefined) this.nextStateFault = undefined
+        } as Commit & Method
+    ),
+    program: PlantedPrograms.stateCommitsFail
+  },
   /** The log forgets what the state has not got. */
   compactsTooFar: inLog((store) => ({
     compact: (compaction) =>

@@ -151,6 +151,21 @@ export const leadershipGoesRound = narrowed({
     every(60, 1_500, numbers, () => ({ kind: "transfer", to: 1 + numbers.below(2) }))
 })
 
+/** A commit of a state fails, and some time later its node loses its power. */
+export const stateCommitsFail = narrowed({
+  keeps: [],
+  pace: () => ({ horizonMillis: 1_500 }),
+  adds: (numbers) =>
+    [100, 700].flatMap((atMillis) => {
+      const node = 1 + numbers.below(3)
+      const crash = { kind: "crash", node, kept: 1, back: numbers.below(100) } as const
+      return [
+        { atMillis, fault: { kind: "stateWriteError", node } },
+        { atMillis: atMillis + 100 + numbers.below(300), fault: crash }
+      ]
+    })
+})
+
 /** Voters are replaced all the time, and leaders are cut off meanwhile. */
 const replaced = narrowed({
   keeps: [],
