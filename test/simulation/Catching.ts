@@ -1,11 +1,13 @@
 /**
  * Does a seed catch a planted bug? The tests and the search of `npm run -s simulate -- --planted` ask the
- * same: something unsafe is found with the bug, and nothing without it.
+ * same: an invariant that the bug breaks is violated with it, and nothing without it.
  *
- * What must never happen: a bug taken for caught by what its program does to a sound cluster.
+ * What must never happen: a bug taken for caught by what its program does to a sound cluster, or by a
+ * simulation that failed by itself.
  * Proof: `PlantedBugs.test.ts`.
  */
 import type { Planted } from "./Planted.ts"
+import { breaks } from "./PlantedBugBreaks.ts"
 import * as PlantedBugs from "./PlantedBugs.ts"
 import * as Program from "./Program.ts"
 import { simulate } from "./Simulation.ts"
@@ -33,11 +35,13 @@ export function caughtBy(bug: string, at: Seed): Caught | undefined {
   const invariantOf = (other: Planted | undefined) =>
     simulate(program, other).violation?.split(":")[0]
   const invariant = invariantOf(planted)
-  if (invariant === undefined || !counts(invariant, planted)) return undefined
+  const named: ReadonlyArray<string> = breaks[bug] ?? []
+  if (invariant === undefined || !named.includes(invariant)) return undefined
   if (invariantOf(undefined) !== undefined) return undefined
   const { besides } = planted
   const ofBesides = besides && invariantOf(besides)
-  if (ofBesides !== undefined && counts(ofBesides, planted)) return undefined
+  // A cluster that does not go on has many reasons.
+  if (ofBesides !== undefined && ofBesides !== "liveness") return undefined
   return { ...at, invariant }
 }
 
@@ -52,7 +56,3 @@ export function search(
   }
   return undefined
 }
-
-/** What a bug does to safety counts: a cluster that does not go on has many reasons. */
-const counts = (invariant: string, { isOfAvailability }: Planted): boolean =>
-  invariant !== "liveness" || isOfAvailability === true

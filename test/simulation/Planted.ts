@@ -32,8 +32,6 @@ export interface Planted {
   readonly mayHalt?: string
   /** Narrows what a seed draws to what the bug needs; a sound cluster gets through it all the same. */
   readonly program?: (drawn: Program) => Program
-  /** It takes nothing but availability. */
-  readonly isOfAvailability?: boolean
   /** Reads are answered from what the node asked has applied. */
   readonly isStale: boolean
   /** Damage on a disk has a checksum that fits. */

@@ -2,11 +2,11 @@
 import type { Caught } from "./Catching.ts"
 
 export const seeds: Readonly<Record<string, Caught>> = {
-  votesTwice: { seed: 32, nodes: 3, invariant: "I1" },
-  votesForAnyLog: { seed: 4, nodes: 3, invariant: "I3" },
-  appendsWithoutMatch: { seed: 4, nodes: 3, invariant: "I5" },
+  votesTwice: { seed: 10, nodes: 3, invariant: "I1" },
+  votesForAnyLog: { seed: 13, nodes: 3, invariant: "I3" },
+  appendsWithoutMatch: { seed: 39, nodes: 3, invariant: "I2" },
   cutsBehindAppend: { seed: 2, nodes: 3, invariant: "I4" },
-  readsWithoutQuorum: { seed: 23, nodes: 3, invariant: "I10" },
+  readsWithoutQuorum: { seed: 41, nodes: 3, invariant: "I10" },
   countsLearners: { seed: 34, nodes: 3, invariant: "I4" },
   commitsEarlierTerms: { seed: 2, nodes: 3, invariant: "I3" },
   ignoresOutgoingVoters: { seed: 20, nodes: 3, invariant: "I4" },
@@ -14,9 +14,9 @@ export const seeds: Readonly<Record<string, Caught>> = {
   learnsCommittedOfAnyTerm: { seed: 5, nodes: 3, invariant: "I5" },
   guardOff: { seed: 27, nodes: 3, invariant: "I7" },
   sealsMarkerItself: { seed: 2, nodes: 3, invariant: "I8" },
-  flagUnsetAtStart: { seed: 9, nodes: 3, invariant: "I7" },
+  flagUnsetAtStart: { seed: 17, nodes: 3, invariant: "I12" },
   flagSetByLeaderOnly: { seed: 7, nodes: 3, invariant: "I12" },
-  snapshotLeavesFlag: { seed: 6, nodes: 3, invariant: "I12" },
+  snapshotLeavesFlag: { seed: 48, nodes: 3, invariant: "I12" },
   flagSetBeforeApply: { seed: 1, nodes: 3, invariant: "I8" },
   staleMarkerSetsFlag: { seed: 1, nodes: 3, invariant: "I8" },
   secondMarkerAdmitted: { seed: 2, nodes: 3, invariant: "I7" },

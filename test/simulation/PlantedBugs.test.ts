@@ -1,6 +1,6 @@
 /**
- * The simulator notices each planted bug, and finds nothing with the same seed if there is no bug
- * (SPEC §19).
+ * The simulator notices each planted bug by an invariant that it breaks, and finds nothing with the same
+ * seed if there is no bug (SPEC §19).
  *
  * The seed that caught a bug last is tried first. Any change of the product may move what a seed draws,
  * so it is no failure if that one shows nothing any more: then others are searched, and what is found
@@ -8,6 +8,7 @@
  */
 import { describe, expect, it } from "vitest"
 import * as Catching from "./Catching.ts"
+import { breaks } from "./PlantedBugBreaks.ts"
 import { seeds } from "./PlantedBugSeeds.ts"
 import * as PlantedBugs from "./PlantedBugs.ts"
 
@@ -33,6 +34,13 @@ describe("a planted bug is caught", () => {
     },
     900_000
   )
+
+  it("by what is said of each, as the seed that is recorded", () => {
+    const bugs = Object.keys(PlantedBugs.all).sort()
+    expect(Object.keys(breaks).sort()).toEqual(bugs)
+    expect(Object.keys(seeds).sort()).toEqual(bugs)
+    for (const bug of bugs) expect(breaks[bug], bug).toContain(seeds[bug]!.invariant)
+  })
 
   it("at least thirty of them", () => {
     expect(Object.keys(PlantedBugs.all).length).toBeGreaterThanOrEqual(30)

@@ -127,8 +127,7 @@ export const all: Readonly<Record<string, Planted.Planted>> = {
   },
   refusesWithoutCommitted: {
     ...inCore("refusesWithoutCommitted"),
-    program: PlantedPrograms.votersAreReplacedUnheard,
-    isOfAvailability: true
+    program: PlantedPrograms.votersAreReplacedUnheard
   },
   learnsCommittedOfAnyTerm: {
     ...inCore("learnsCommittedOfAnyTerm"),

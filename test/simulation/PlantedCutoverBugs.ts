@@ -343,8 +343,7 @@ const cutoverBugs = {
           } as Method
       )
     ),
-    program: PlantedPrograms.markerIsTruncated,
-    isOfAvailability: true
+    program: PlantedPrograms.markerIsTruncated
   },
   /**
    * Only a log in which it still stands tells a guard of a marker. It refuses what is to be sealed then;
