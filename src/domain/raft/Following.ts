@@ -52,7 +52,7 @@ function tryRestore(state: State, snapshot: Snapshot): boolean {
   const { log } = state
   if (snapshot.index <= log.committed) return false
   if (!Membership.isMember(snapshot.membership, state.id)) return false
-  if (log.matches(snapshot)) {
+  if (log.matches(snapshot) && state.plantedBug !== "snapshotLosesTail") {
     log.commitThrough(snapshot.index)
     return false
   }

@@ -17,6 +17,8 @@ export type PlantedBug =
   | "appendsWithoutMatch"
   /** A follower cuts its log behind every append, also a late one (thesis §3.5). */
   | "cutsBehindAppend"
+  /** A snapshot takes the place of a log that holds its entry, and of what is above (thesis §5.1). */
+  | "snapshotLosesTail"
   /** A leader counts its own copy of an entry before it is persisted (thesis §10.2.1). */
   | "countsItselfUnpersisted"
   /** Of a joint configuration only the half being entered counts (thesis §4.3). */

@@ -74,6 +74,7 @@ describe("the checks notice a planted bug", () => {
     ["commitsEarlierTerms", { voters: 3, spares: 0 }, /lacks the committed entry|another entry/],
     ["appendsWithoutMatch", { voters: 3, spares: 0 }, /another entry/],
     ["cutsBehindAppend", { voters: 3, spares: 0 }, /hold it|in the log|lacks/],
+    ["snapshotLosesTail", { voters: 3, spares: 0 }, /hold it|in the log|lacks/],
     ["countsItselfUnpersisted", { voters: 1, spares: 0 }, /hold it/],
     ["ignoresOutgoingVoters", { voters: 3, spares: 2 }, /hold it|lacks|lead in term/],
     ["readsWithoutQuorum", { voters: 3, spares: 0 }, /may read at/],
