@@ -1,8 +1,6 @@
 /**
- * What is on the disk of a node that does not run: its raw bytes, its log and its state.
- *
- * The bytes are searched as somebody who stole the disk would (`DiskScan`); log and state are read by
- * what every offline command reads them with.
+ * What is on the disk of a node that does not run: its raw bytes, searched as somebody who stole the disk
+ * would (`DiskScan`), and every row of its state. Its log is read by `cluster/LogSides`.
  */
 import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
@@ -10,7 +8,6 @@ import * as Result from "effect/Result"
 import * as ReplicatedState from "../../src/domain/apply/ReplicatedState.ts"
 import { tablesInOrder } from "../../src/domain/snapshot/SnapshotStream.ts"
 import { behind, type StateReader } from "../../src/domain/state/StateTransaction.ts"
-import * as LogDump from "../../src/layers/LogDump.ts"
 import { groupId } from "../../src/layers/Node.ts"
 import * as StoppedNode from "../../src/layers/StoppedNode.ts"
 import { StateStore } from "../../src/services/StateStore.ts"
@@ -46,43 +43,6 @@ export const search = (directory: string, { canary, control, sealedMark }: Needl
       canaryInState: canaryValue!.inState || mark!.inState
     })
   )
-
-/** Where the log changes, and the key it names from there on. */
-export interface Marker {
-  readonly cutoverIndex: number
-  readonly raftKeyId: number
-}
-
-export interface LogSummary {
-  readonly first: number
-  readonly last: number
-  readonly plain: number
-  readonly sealed: number
-  /** Normal entries that are not what their index says: sealed under the key if above the cutover. */
-  readonly misplaced: number
-}
-
-/** The log against the cutover index, and against the key that its sealed entries must name. */
-export const readLog = Effect.fnUntraced(function* (
-  directory: string,
-  { cutoverIndex, raftKeyId }: Marker
-) {
-  const entries: Array<LogDump.DumpedEntry> = []
-  yield* LogDump.entries({ directory, raw: false }, (entry) =>
-    Effect.sync(() => void entries.push(entry))
-  )
-  const normal = entries.filter(({ kind }) => kind === "normal")
-  const isRight = ({ index, keyId, sealed }: LogDump.DumpedEntry) =>
-    index > cutoverIndex ? sealed && keyId === raftKeyId : !sealed
-  const summary: LogSummary = {
-    first: entries[0]?.index ?? 0,
-    last: entries.at(-1)?.index ?? 0,
-    plain: normal.filter(({ sealed }) => !sealed).length,
-    sealed: normal.filter(({ sealed }) => sealed).length,
-    misplaced: normal.filter((entry) => !isRight(entry)).length
-  }
-  return summary
-})
 
 /** The applied index, and a digest of every row of the state. */
 export const readState = (directory: string) =>

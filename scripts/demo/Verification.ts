@@ -1,8 +1,10 @@
 /**
  * What the demonstration looks at in the end: every node by itself, while it runs and when it has stopped.
  */
+import { basename } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Cluster from "../cluster/Cluster.ts"
+import * as LogSides from "../cluster/LogSides.ts"
 import * as Scenes from "./Scenes.ts"
 import * as StoppedDisk from "./StoppedDisk.ts"
 import * as Writers from "./Writers.ts"
@@ -10,11 +12,11 @@ import * as Writers from "./Writers.ts"
 /** Mutable: what was found on the disks of stopped nodes. */
 export class Disks {
   private readonly searched: Array<StoppedDisk.Searched & { readonly hasWholeLog: boolean }> = []
-  private readonly logs: Array<StoppedDisk.LogSummary> = []
+  private readonly logs: Array<LogSides.Sides> = []
   private readonly needles: StoppedDisk.Needles
-  private readonly marker: StoppedDisk.Marker
+  private readonly marker: LogSides.Marker
 
-  constructor(needles: StoppedDisk.Needles, marker: StoppedDisk.Marker) {
+  constructor(needles: StoppedDisk.Needles, marker: LogSides.Marker) {
     this.needles = needles
     this.marker = marker
   }
@@ -24,7 +26,8 @@ export class Disks {
     return Effect.gen({ self: this }, function* () {
       const searched = yield* StoppedDisk.search(directory, this.needles)
       this.searched.push({ ...searched, hasWholeLog })
-      this.logs.push(yield* StoppedDisk.readLog(directory, this.marker))
+      const place = { nodeName: basename(directory), directory }
+      this.logs.push(yield* LogSides.read(place, this.marker))
     })
   }
 
@@ -36,8 +39,13 @@ export class Disks {
       ),
       canaryInLog: this.searched.some(({ canaryInLog }) => canaryInLog),
       canaryInState: this.searched.some(({ canaryInState }) => canaryInState),
-      misplacedEntries: this.logs.reduce((sum, { misplaced }) => sum + misplaced, 0)
+      misplacedEntries: this.logs.reduce((sum, { misplaced }) => sum + misplaced.length, 0)
     }
+  }
+
+  /** Why nothing can be said of the logs, if so. */
+  unread(): ReadonlyArray<string> {
+    return LogSides.undecided(this.logs)
   }
 }
 
@@ -71,6 +79,7 @@ export const verify = Effect.fnUntraced(function* (
   for (const nodeName of nodeNames) {
     yield* played.disks.inspect(cluster.directoryOf(nodeName), { hasWholeLog: false })
   }
+  for (const message of played.disks.unread()) return yield* new Scenes.NotAsItMustBe({ message })
   const distinct = new Set(states.map((state) => JSON.stringify(state)))
   const isWhole = states.every(({ rowCount }) => rowCount > ledger.acknowledged.length)
   const most = (of: (one: (typeof seen)[number]) => number) => Math.max(...seen.map(of))

@@ -44,12 +44,10 @@ export const stop = Effect.fnUntraced(function* (nodes: Nodes, operator: Operato
     yield* nodes.stop(leader)
   ]
   const states = yield* Effect.forEach(names, (nodeName) =>
-    Effect.map(
-      StoppedDisk.readState(nodes.directoryOf(nodeName)),
-      (state): State => ({
-        ...{ nodeName, ...state }
-      })
-    )
+    Effect.map(StoppedDisk.readState(nodes.directoryOf(nodeName)), (state) => ({
+      nodeName,
+      ...state
+    }))
   )
   const stopped: Stopped = { ends, states }
   return stopped

@@ -1,6 +1,6 @@
-/** What the nemesis says of a log in which an entry is on the wrong side of the cutover marker. */
+/** What is said of a log in which an entry is on the wrong side of the cutover marker. */
 import { describe, expect, it } from "vitest"
-import * as LogSides from "../../scripts/nemesis/LogSides.ts"
+import * as LogSides from "../../scripts/cluster/LogSides.ts"
 import * as RaftEnvelope from "../../src/domain/encryption/RaftEnvelope.ts"
 import type { KeyId, LogIndex, ProposalId } from "../../src/domain/Ids.ts"
 import * as Payload from "../../src/domain/log/Payload.ts"

@@ -4,7 +4,7 @@
  *
  * Tells by the bytes of a body what it is, where a node only ever goes by the index. What must never
  * happen: a log without entries on both sides of the marker that counts as looked at. Proof:
- * `test/e2e/NemesisLogSides.test.ts`.
+ * `test/scripts/LogSides.test.ts`.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
