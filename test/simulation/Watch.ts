@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import * as AppliedRecord from "../../src/domain/apply/AppliedRecord.ts"
 import type { LogIndex } from "../../src/domain/Ids.ts"
 import * as EntryRecord from "../../src/domain/log/EntryRecord.ts"
+import { LogCorrupted } from "../../src/domain/log/Errors.ts"
 import * as HardStateRecord from "../../src/domain/log/HardStateRecord.ts"
 import type { Membership } from "../../src/domain/raft/Membership.ts"
 import type { Raft } from "../../src/domain/raft/Raft.ts"
@@ -209,8 +210,7 @@ export class Watch implements DiskWatch {
     if (commit <= watched.commitSeen) return
     const disk = this.diskOf(id)
     for (let index = watched.commitSeen + 1; index <= commit; index++) {
-      // What it has not written yet is asked of the core, which would stumble over a damaged record.
-      const entry = disk?.written.get(index) ?? unwritten(raft, index)
+      const entry = heldBy(raft, disk?.written.get(index), index)
       if (entry === undefined) continue
       this.committed.claimed(name, index, entry)
       this.committedWith.set(index, membership)
@@ -238,7 +238,22 @@ export class Watch implements DiskWatch {
   }
 }
 
-const unwritten = (raft: Raft, index: number): Written | undefined => {
-  const entry = raft.entriesFrom(index as LogIndex, 1)?.[0]
-  return entry === undefined ? undefined : writtenOf(EntryRecord.encode(groupId, entry))
+/**
+ * What the core has there: of a leader, which replaces nothing, what it has written, if it has; of one that
+ * has stepped down first what is about to replace that.
+ */
+function heldBy(raft: Raft, written: Written | undefined, index: number): Written | undefined {
+  const { role } = raft.standing()
+  return role === "Leader" && written !== undefined ? written : (inCore(raft, index) ?? written)
+}
+
+/** `undefined` too if the core would stumble over a record that was damaged since. */
+function inCore(raft: Raft, index: number): Written | undefined {
+  try {
+    const entry = raft.entriesFrom(index as LogIndex, 1)?.[0]
+    return entry && writtenOf(EntryRecord.encode(groupId, entry))
+  } catch (error) {
+    if (error instanceof LogCorrupted) return undefined
+    throw error
+  }
 }
