@@ -79,7 +79,8 @@ export const verify = Effect.fnUntraced(function* (
   for (const nodeName of nodeNames) {
     yield* played.disks.inspect(cluster.directoryOf(nodeName), { hasWholeLog: false })
   }
-  for (const message of played.disks.unread()) return yield* new Scenes.NotAsItMustBe({ message })
+  const [message] = played.disks.unread()
+  if (message !== undefined) return yield* new Scenes.NotAsItMustBe({ message })
   const distinct = new Set(states.map((state) => JSON.stringify(state)))
   const isWhole = states.every(({ rowCount }) => rowCount > ledger.acknowledged.length)
   const most = (of: (one: (typeof seen)[number]) => number) => Math.max(...seen.map(of))

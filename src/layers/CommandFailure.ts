@@ -85,8 +85,10 @@ export const report = <A, E, R>(command: Effect.Effect<A, E, R>): Effect.Effect<
   })
 
 /** What halted a node is what its operator looks for. */
+const failureOf = (error: unknown) => (error instanceof NodeHalted ? error.cause : error)
+
 const named = (message: string, error: unknown): string => {
-  const failure = error instanceof NodeHalted ? error.cause : error
+  const failure = failureOf(error)
   return Predicate.hasProperty(failure, "_tag") ? `${message} (${failure._tag})` : message
 }
 
@@ -108,8 +110,7 @@ export const teardown: Runtime.Teardown = (exit, onExit) => {
   }
   const error = Cause.squash(exit.cause)
   const code = codeOf(exit.cause, error)
-  const failure = error instanceof NodeHalted ? error.cause : error
-  return AbandonProcess.isCalledFor(failure)
+  return AbandonProcess.isCalledFor(failureOf(error))
     ? AbandonProcess.abandonProcess(code, onExit)
     : onExit(code)
 }
