@@ -8,7 +8,7 @@ import * as Supervisor from "./Supervisor.ts"
 const inputs = 1_000
 
 describe("every decoder", () => {
-  // In this process, so that a seed costs no thread; a hang ends by the time-out of the test.
+  // In this process, so that a seed costs no process; a hang ends by the time-out of the test.
   it.each(DecoderList.decoders.map((decoder) => [decoder.name, decoder] as const))(
     "%s has a typed verdict for every input",
     (_, decoder) => {
@@ -42,8 +42,9 @@ describe("the fuzzer has teeth", () => {
   it.each<readonly [planted: string, kind: Campaign.Kind, says: RegExp]>([
     ["throws", "crash", /threw RangeError/],
     ["hangs", "hang", /no verdict/],
-    ["allocates", "crash", /bytes of memory|threw|ended the thread/],
-    ["collects", "crash", /bytes of memory|ended the thread|threw/],
+    ["allocates", "crash", /bytes of memory|threw|ended the process/],
+    ["collects", "crash", /bytes of memory|threw|ended the process/],
+    ["dies", "crash", /ended the process: SIGKILL/],
     ["two-spellings", "untyped", /second spelling/],
     ["undeclared", "untyped", /refuses with RangeError/],
     ["in-pieces", "untyped", /two verdicts/]

@@ -32,6 +32,10 @@ export const decoders: ReadonlyArray<Decoder> = [
     for (let at = 0; at < count; at++) items.push({ at })
     return items.length > bytes.length ? malformed : accepted()
   }),
+  planted("dies", (bytes) => {
+    if (bytes.length > seed.length) process.kill(process.pid, "SIGKILL")
+    return accepted()
+  }),
   planted("two-spellings", (bytes) => {
     if (bytes.length !== seed.length) return malformed
     // The last byte is not looked at.

@@ -1,18 +1,20 @@
 /**
- * Runs decoders in a thread of their own, one after the other, and watches that each input gets its
- * verdict: a thread that hangs is ended, one that runs out of memory has crashed, and both go on with the
+ * Runs decoders in a process of their own, one after the other, and watches that each input gets its
+ * verdict: a process that hangs is killed, one that ends by itself has crashed, and both go on with the
  * next input.
  */
-import { Worker } from "node:worker_threads"
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { closeSync } from "node:fs"
+import { join } from "node:path"
 import type * as Campaign from "./Campaign.ts"
+import * as CurrentInput from "./CurrentInput.ts"
 
 export interface Assignment {
   readonly decoder: string
   readonly seed: number
   readonly inputs: number
   readonly skip: ReadonlyArray<number>
-  /** Counter of inputs, number and length of the current one; then its bytes. */
-  readonly shared: SharedArrayBuffer
 }
 
 export interface Options {
@@ -23,8 +25,9 @@ export interface Options {
   readonly hangMillis: number
 }
 
-const sharedInputBytes = 1024
+const program = join(import.meta.dirname, "FuzzProcess.ts")
 const memoryMebibytesMax = 1024
+const saidLengthMax = 2_000
 /** Of one decoder; then it is given up. */
 const endingsMax = 3
 
@@ -42,38 +45,45 @@ export async function run(decoder: string, options: Options): Promise<Campaign.O
 }
 
 /** Until the end, or until an input that has no verdict. */
-function runOnce({
+async function runOnce({
   hangMillis,
   ...assigned
-}: Options & Omit<Assignment, "shared">): Promise<Campaign.Outcome | Campaign.Finding> {
-  const shared = new SharedArrayBuffer(12 + sharedInputBytes)
-  const state = new Int32Array(shared, 0, 3)
-  const worker = new Worker(new URL("./FuzzWorker.ts", import.meta.url), {
-    workerData: { ...assigned, shared } satisfies Assignment,
-    resourceLimits: { maxOldGenerationSizeMb: memoryMebibytesMax }
+}: Options & Assignment): Promise<Campaign.Outcome | Campaign.Finding> {
+  const descriptor = CurrentInput.open()
+  const child = fork(program, [JSON.stringify(assigned satisfies Assignment)], {
+    execArgv: [`--max-old-space-size=${memoryMebibytesMax}`],
+    // The fourth is `CurrentInput.inherited`.
+    stdio: ["ignore", "ignore", "pipe", descriptor, "ipc"]
   })
-  return new Promise((resolve, reject) => {
-    let seen = -1
-    const found = (kind: Campaign.Kind, says: string): Campaign.Finding => {
-      const hex = Buffer.from(new Uint8Array(shared, 12, state[2]).slice()).toString("hex")
-      return { decoder: assigned.decoder, kind, number: state[1]!, says, hex }
-    }
-    const end = (outcome: Campaign.Outcome | Campaign.Finding) => {
-      clearInterval(watch)
-      void worker.terminate().then(() => resolve(outcome))
-    }
-    const watch = setInterval(() => {
-      const counted = Atomics.load(state, 0)
-      // Before the first input it is not the decoder that takes its time.
-      if (counted > 0 && counted === seen) end(found("hang", `no verdict in ${hangMillis} ms`))
-      seen = counted
-    }, hangMillis)
-    worker.once("message", end)
-    worker.once("error", (cause: Error) => {
-      if (Atomics.load(state, 0) > 0)
-        return end(found("crash", `ended the thread: ${cause.message}`))
-      clearInterval(watch)
-      reject(cause)
-    })
+  let outcome: Campaign.Outcome | undefined
+  let isHanging = false
+  let said = ""
+  let seen = 0
+  child.once("message", (message) => (outcome = message as Campaign.Outcome))
+  child.stderr!.setEncoding("utf8").on("data", (text) => {
+    said = `${said}${text}`.slice(0, saidLengthMax)
   })
+  const watch = setInterval(() => {
+    const { count } = CurrentInput.read(descriptor)
+    // Before the first input it is not the decoder that takes its time.
+    isHanging = outcome === undefined && count > 0 && count === seen
+    if (isHanging) child.kill("SIGKILL")
+    seen = count
+  }, hangMillis)
+  try {
+    // After the last message too.
+    const [code, signal] = (await once(child, "close")) as [number | null, string | null]
+    if (outcome !== undefined) return outcome
+    const how = `${signal ?? `exit code ${code}`} ${said.trim()}`.trim()
+    const { bytes, count, number } = CurrentInput.read(descriptor)
+    if (count === 0) throw new Error(`a decoder's process ended before its first input: ${how}`)
+    const hex = Buffer.from(bytes).toString("hex")
+    const found = { decoder: assigned.decoder, number, hex }
+    return isHanging
+      ? { ...found, kind: "hang", says: `no verdict in ${hangMillis} ms` }
+      : { ...found, kind: "crash", says: `ended the process: ${how}` }
+  } finally {
+    clearInterval(watch)
+    closeSync(descriptor)
+  }
 }
