@@ -54,20 +54,30 @@ export class Nemesis {
     })
   }
 
-  /** A node enters this step, in the middle of its turn: what waits for that strikes right after. */
+  /**
+   * A node enters this step, in the middle of its turn: what waits for that strikes right after, or waits on
+   * if it has nothing to strike there yet.
+   */
   private entered(step: Step, name: string): void {
     const { findings, sim } = this.world
     this.world.note(`${step} ${name}`)
     findings.reach(`step ${step}`)
     if (this.isEnding) return
-    const due = this.armed.filter((armed) => armed.step === step)
-    this.armed = this.armed.filter((armed) => armed.step !== step)
+    const due = this.armed.filter((armed) => armed.step === step && this.isReady(armed.fault, name))
+    this.armed = this.armed.filter((armed) => !due.includes(armed))
     for (const { fault } of due) {
       sim.afterTurn(() => {
         this.world.note(fault.kind)
         this.begin(this.strike(fault, this.struckOf(fault.kind, step), name))
       })
     }
+  }
+
+  /** At the first gates of a cluster no node has taken an epoch. */
+  private isReady(fault: Fault, entering: string): boolean {
+    if (fault.kind !== "oldEpochs") return true
+    const node = this.target(fault.node, entering)
+    return node !== undefined && this.opened.hasOldEpochs(node)
   }
 
   /** What tells that it really strikes: of its kind each time, of the step it was aimed at once. */

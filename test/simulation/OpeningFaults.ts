@@ -41,13 +41,14 @@ export class OpeningFaults {
    */
   withOldEpochs(
     { back, millis }: Fault & { kind: "oldEpochs" },
-    { name, phase }: SimulatedNode,
+    node: SimulatedNode,
     struck: Struck
   ): Effect.Effect<void> {
+    const { name } = node
     const disk = this.world.disk(name)
-    const copies = disk.epochCopies.filter((copy) => isOlder(copy, epochsOf(disk)))
+    const copies = oldEpochsOf(disk)
     const copy = copies.at(-back) ?? copies[0]
-    if (phase !== "up" || this.isRolledBack || copy === undefined) return Effect.void
+    if (node.phase !== "up" || this.isRolledBack || copy === undefined) return Effect.void
     this.isRolledBack = true
     this.world.lasts(millis)
     return Effect.gen({ self: this }, function* () {
@@ -66,6 +67,10 @@ export class OpeningFaults {
       })
       yield* Effect.forkDetach(over)
     })
+  }
+
+  hasOldEpochs({ name }: SimulatedNode): boolean {
+    return oldEpochsOf(this.world.disk(name)).length > 0
   }
 
   /** Has it led meanwhile, and been refused as a writer? */
@@ -94,6 +99,10 @@ const recordOf = ({ local }: SimulatedDisk): LocalRecord.LocalRecord =>
   Result.getOrThrow(LocalRecord.decode(groupId, local!))
 
 const epochsOf = (disk: SimulatedDisk): Epochs => recordOf(disk).epochs
+
+/** Oldest first; none as long as it has taken no epoch. */
+const oldEpochsOf = (disk: SimulatedDisk): ReadonlyArray<Epochs> =>
+  disk.epochCopies.filter((copy) => isOlder(copy, epochsOf(disk)))
 
 function setEpochs(disk: SimulatedDisk, epochs: Epochs): void {
   disk.local = LocalRecord.encode({ ...recordOf(disk), epochs })

@@ -232,8 +232,14 @@ const longCrash = (numbers: SeededNumbers, founders: number): Fault => ({
   back: 1_000 + numbers.below(500)
 })
 
-/** Seldom entered, so aimed at more often. */
-const aims: ReadonlyArray<Step> = [...steps, "onMinority", "onMinority"]
+/**
+ * A minority that is more than the leader needs a fourth voter: entered in few runs, and aimed at in those
+ * as often as at all others together.
+ */
+const aimsOf = (canChange: boolean): ReadonlyArray<Step> => {
+  const others = steps.filter((step) => step !== "onMinority")
+  return canChange ? [...others, ...others.map(() => "onMinority" as const)] : steps
+}
 const ofMembers: ReadonlyArray<FaultKind> = ["memberJoins", "memberLeaves", "membersReplaced"]
 
 /**
@@ -255,14 +261,18 @@ function aimedOf(
     const [, another] = oneOf(numbers, possible)
     // Mostly at the first attempt, else at a later one.
     const atMillis = numbers.below(4) === 0 ? numbers.below(400) : 0
-    return { atMillis, step: oneOf(numbers, aims), fault: another(numbers, founders) }
+    return { atMillis, step: oneOf(numbers, aimsOf(canChange)), fault: another(numbers, founders) }
   })
   const aimed = [...first, ...others]
   // A snapshot is sent to who was away for long.
   const away = aimed.flatMap(({ atMillis, fault, step }) =>
     fault.kind === "snapshotBreaks" ? [{ atMillis, step, fault: longCrash(numbers, founders) }] : []
   )
-  return [...aimed, ...away]
+  const fourth: ReadonlyArray<TimedFault> =
+    canChange && aimed.some(({ step }) => step === "onMinority")
+      ? [{ atMillis: 0, fault: { kind: "memberJoins", wrongKekMillis: 0 } }]
+      : []
+  return [...aimed, ...away, ...fourth]
 }
 
 export function drawn(seed: number, founders: number): Program {
