@@ -56,6 +56,16 @@ describe("the fuzzer has teeth", () => {
     expect(found?.hex).toMatch(/^([0-9a-f]{2})*$/)
   })
 
+  it.each<readonly [planted: string, bytes: RegExp]>([
+    // Steps of 0 and something to count down; more bytes than the seed has.
+    ["hangs", /^00.{6}(?!00)../],
+    ["dies", /^(?=.*[1-9a-f]).{20,}$/]
+  ])("tells of which input a process had no verdict: %s", async (planted, bytes) => {
+    const { findings } = await Supervisor.run(planted, options)
+    expect(findings.length).toBeGreaterThan(0)
+    for (const { hex } of findings) expect(hex).toMatch(bytes)
+  })
+
   it("finds nothing in one that is right", async () => {
     const outcome = await Supervisor.run("right", { ...options, hangMillis: 15_000 })
     expect(outcome).toMatchObject({ inputs: options.inputs, findings: [] })
