@@ -41,14 +41,13 @@ export class OpeningFaults {
    */
   withOldEpochs(
     { back, millis }: Fault & { kind: "oldEpochs" },
-    node: SimulatedNode,
+    { name, phase }: SimulatedNode,
     struck: Struck
   ): Effect.Effect<void> {
-    const { name } = node
     const disk = this.world.disk(name)
     const copies = oldEpochsOf(disk)
     const copy = copies.at(-back) ?? copies[0]
-    if (node.phase !== "up" || this.isRolledBack || copy === undefined) return Effect.void
+    if (phase !== "up" || this.isRolledBack || copy === undefined) return Effect.void
     this.isRolledBack = true
     this.world.lasts(millis)
     return Effect.gen({ self: this }, function* () {

@@ -233,8 +233,8 @@ const longCrash = (numbers: SeededNumbers, founders: number): Fault => ({
 })
 
 /**
- * A minority that is more than the leader needs a fourth voter: entered in few runs, and aimed at in those
- * as often as at all others together.
+ * A minority that is more than the leader needs a fourth voter: where members can change it is aimed at as
+ * often as all other steps together.
  */
 const aimsOf = (canChange: boolean): ReadonlyArray<Step> => {
   const others = steps.filter((step) => step !== "onMinority")
@@ -252,6 +252,7 @@ function aimedOf(
 ): ReadonlyArray<TimedFault> {
   const canChange = spares > 0
   const possible = draws.filter(([, draw]) => canChange || !ofMembers.includes(kindOf(draw)))
+  const aims = aimsOf(canChange)
   const aimedAt = (number: number): TimedFault => {
     const [, draw] = possible[Math.floor(number / steps.length) % possible.length]!
     return { atMillis: 0, step: steps[number % steps.length], fault: draw(numbers, founders) }
@@ -261,7 +262,7 @@ function aimedOf(
     const [, another] = oneOf(numbers, possible)
     // Mostly at the first attempt, else at a later one.
     const atMillis = numbers.below(4) === 0 ? numbers.below(400) : 0
-    return { atMillis, step: oneOf(numbers, aimsOf(canChange)), fault: another(numbers, founders) }
+    return { atMillis, step: oneOf(numbers, aims), fault: another(numbers, founders) }
   })
   const aimed = [...first, ...others]
   // A snapshot is sent to who was away for long.
